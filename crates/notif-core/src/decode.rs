@@ -1,0 +1,1 @@
+//! Taking a record apart. Being built.
