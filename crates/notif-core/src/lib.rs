@@ -14,3 +14,10 @@ pub mod decode;
 pub mod notification_id;
 
 pub mod notification;
+
+#[rustfmt::skip]
+pub mod schema;
+
+pub mod query;
+
+pub mod store;

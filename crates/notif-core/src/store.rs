@@ -1,0 +1,10 @@
+//! The only door to SQL.
+//!
+//! Functions are named `noun_verb`; one that must run inside a transaction of its caller ends in
+//! `_in_txn`. Each file holds one noun. Nothing here reads the environment or the clock: times come
+//! from PostgreSQL or as arguments.
+
+pub mod batch;
+pub mod error;
+
+pub use error::StoreError;
