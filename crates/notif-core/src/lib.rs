@@ -15,9 +15,24 @@ pub mod notification_id;
 
 pub mod notification;
 
-#[rustfmt::skip]
-pub mod schema;
+pub mod offset;
+
+pub mod plan;
+
+pub mod drain;
+
+pub mod freshness;
+
+pub mod stable_end;
+
+pub mod copy;
+
+pub mod batch;
 
 pub mod query;
+
+#[expect(missing_docs, reason = "generated; tables and columns carry the comments of the database")]
+#[rustfmt::skip]
+pub mod schema;
 
 pub mod store;

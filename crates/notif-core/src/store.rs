@@ -5,6 +5,14 @@
 //! from PostgreSQL or as arguments.
 
 pub mod batch;
+pub mod commit;
+pub mod connection;
+pub mod database_url;
 pub mod error;
+pub mod gap;
+pub mod migrate;
+pub mod offset;
+pub mod run;
 
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;

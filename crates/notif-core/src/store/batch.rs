@@ -38,8 +38,8 @@ struct BatchId {
 
 /// Takes the number of a write transaction.
 pub fn batch_id_take_in_txn(conn: &mut PgConnection) -> Result<i64, StoreError> {
-    let row: BatchId = diesel::sql_query("SELECT nextval('batches_batch_id_seq') AS batch_id")
-        .get_result(conn)?;
+    let row: BatchId =
+        diesel::sql_query("SELECT nextval('batches_batch_id_seq') AS batch_id").get_result(conn)?;
     Ok(row.batch_id)
 }
 
@@ -68,4 +68,10 @@ pub fn rollback(conn: &mut PgConnection) {
     if let Err(error) = conn.batch_execute("ROLLBACK") {
         log::debug!("rollback failed: {error}");
     }
+}
+
+/// Ends a transaction that wrote no notification, so that no reader waits for its number.
+pub fn commit_without_rows(conn: &mut PgConnection) -> Result<(), StoreError> {
+    conn.batch_execute("COMMIT")?;
+    Ok(())
 }

@@ -121,7 +121,10 @@ fn from_libpq(message: &str) -> StoreError {
         "missing key/value separator",
         "extra key/value separator",
     ];
-    if about_the_string.iter().any(|words| one_line.contains(words)) {
+    if about_the_string
+        .iter()
+        .any(|words| one_line.contains(words))
+    {
         StoreError::Url(one_line)
     } else {
         StoreError::Unreachable(one_line)

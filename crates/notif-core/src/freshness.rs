@@ -1,0 +1,90 @@
+//! How fresh the record is: `drained_through`, an instant of PostgreSQL's clock at which everything
+//! that a consumer could then read of a partition is stored now.
+//!
+//! A run notes the instant c, then asks Kafka for the high watermark. Whatever was readable at c
+//! lies below it. So once everything below it is stored, the record is drained through c. The mark
+//! is kept until it is reached, however many runs that takes: a topic that never rests would else
+//! never be fresh. It speaks of PostgreSQL's clock alone and cannot be compared with timestamps that
+//! producers or brokers wrote.
+
+use chrono::{DateTime, Utc};
+
+use crate::offset::{EndOffset, NextOffset};
+
+/// The mark that is waited for, and what was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Freshness {
+    /// The instant and the high watermark at it.
+    pub mark: Option<(DateTime<Utc>, EndOffset)>,
+    /// Through when everything is stored.
+    pub drained_through: Option<DateTime<Utc>>,
+}
+
+impl Freshness {
+    /// After a run that noted `instant`, then saw `high`, and has now stored everything below
+    /// `next`.
+    #[must_use]
+    pub fn after_run(self, instant: DateTime<Utc>, high: EndOffset, next: NextOffset) -> Self {
+        let (mark_at, mark_offset) = self.mark.unwrap_or((instant, high));
+        if !next.reached(mark_offset) {
+            return Self {
+                mark: Some((mark_at, mark_offset)),
+                ..self
+            };
+        }
+        let reached = if next.reached(high) {
+            mark_at.max(instant)
+        } else {
+            mark_at
+        };
+        Self {
+            mark: Some((instant, high)),
+            drained_through: Some(
+                self.drained_through
+                    .map_or(reached, |before| before.max(reached)),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn run(state: Freshness, instant: i64, high: i64, next: i64) -> Freshness {
+        state.after_run(at(instant), EndOffset::at(high), NextOffset::at(next))
+    }
+
+    #[test]
+    fn a_drained_partition_is_fresh_at_once() {
+        assert_eq!(
+            run(Freshness::default(), 100, 7, 7).drained_through,
+            Some(at(100))
+        );
+    }
+
+    #[test]
+    fn an_undrained_one_keeps_its_mark_until_it_is_reached() {
+        let state = run(Freshness::default(), 100, 50, 20);
+        assert_eq!(state.drained_through, None);
+        let state = run(state, 110, 90, 49);
+        assert_eq!(state.drained_through, None);
+        let state = run(state, 120, 130, 60);
+        assert_eq!(
+            state.drained_through,
+            Some(at(100)),
+            "the mark of the first run is reached"
+        );
+        assert_eq!(state.mark, Some((at(120), EndOffset::at(130))));
+    }
+
+    #[test]
+    fn it_never_goes_back_when_the_clock_does() {
+        let state = run(Freshness::default(), 100, 5, 5);
+        assert_eq!(run(state, 40, 6, 6).drained_through, Some(at(100)));
+    }
+}

@@ -1,0 +1,79 @@
+//! The ledger of losses: `capture_gaps`.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+
+use super::StoreError;
+use crate::batch::Gap;
+use crate::record::PartitionId;
+
+/// Who writes the ledger when it is no operator.
+pub const RECORDER: &str = "notif-poll";
+
+/// Writes a loss. One that is no loss of ours counts as announced.
+pub fn gap_insert_in_txn(
+    conn: &mut PgConnection,
+    run_id: i64,
+    batch_id: Option<i64>,
+    id: &PartitionId,
+    generation: i32,
+    gap: &Gap,
+) -> Result<(), StoreError> {
+    let announced = (!gap.reason.is_loss()).then_some(run_id);
+    diesel::sql_query(
+        "INSERT INTO capture_gaps (topic, partition, topic_generation, first_offset, last_offset, \
+         reason, run_id, batch_id, recorded_by, announced_run) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind::<Text, _>(&*id.topic)
+    .bind::<Integer, _>(id.partition)
+    .bind::<Integer, _>(generation)
+    .bind::<BigInt, _>(gap.from.get())
+    .bind::<BigInt, _>(gap.to.last_consumed().get())
+    .bind::<Text, _>(gap.reason.as_str())
+    .bind::<BigInt, _>(run_id)
+    .bind::<Nullable<BigInt>, _>(batch_id)
+    .bind::<Text, _>(RECORDER)
+    .bind::<Nullable<BigInt>, _>(announced)
+    .execute(conn)?;
+    Ok(())
+}
+
+/// A loss that no run has told of yet.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct UnannouncedGap {
+    /// The topic.
+    #[diesel(sql_type = Text)]
+    pub topic: String,
+    /// The partition.
+    #[diesel(sql_type = Integer)]
+    pub partition: i32,
+    /// The generation.
+    #[diesel(sql_type = Integer)]
+    pub topic_generation: i32,
+    /// The first missing offset.
+    #[diesel(sql_type = BigInt)]
+    pub first_offset: i64,
+    /// The last one, where it is known.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub last_offset: Option<i64>,
+    /// Why.
+    #[diesel(sql_type = Text)]
+    pub reason: String,
+}
+
+/// Takes every loss that no run has told of yet, and marks it as told by this one: the caller's exit
+/// code does. In the transaction that ends the run, so that a run which is killed before it told
+/// leaves the telling to the next.
+pub fn gap_announce_in_txn(
+    conn: &mut PgConnection,
+    run_id: i64,
+) -> Result<Vec<UnannouncedGap>, StoreError> {
+    Ok(diesel::sql_query(
+        "UPDATE capture_gaps SET announced_run = $1 \
+         WHERE announced_run IS NULL AND reason IN ('retention', 'recreated') \
+         RETURNING topic, partition, topic_generation, first_offset, last_offset, reason",
+    )
+    .bind::<BigInt, _>(run_id)
+    .load(conn)?)
+}
