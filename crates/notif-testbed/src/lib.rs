@@ -1,6 +1,7 @@
 //! Private servers for tests, the demo and the benchmarks. Not shipped.
 //!
 //! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
+//! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
@@ -9,12 +10,14 @@
 //! `supervisor.rs`. Nothing here knows our other crates: a test of `notif-core` that used this crate
 //! would otherwise be compiled with two copies of its types.
 
+pub mod kafka;
 mod port;
 pub mod postgres;
 pub mod process;
 mod supervisor;
 pub mod wait;
 
+pub use kafka::{Kafka, KafkaOptions, Message, Producer, TruthRecord};
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
 pub use wait::{wait_for, wait_until};
 

@@ -18,7 +18,7 @@ pub(crate) fn free_port() -> Result<u16> {
         .as_u64_pair()
         .1
         .overflowing_mul(0x9E37_79B9_7F4A_7C15);
-    let start = u16::try_from(random % u64::from(COUNT))?;
+    let start = u16::try_from(random.checked_rem(COUNT.into()).unwrap_or_default())?;
     for step in 0..COUNT {
         let offset = start.wrapping_add(step) % COUNT;
         let port = FIRST.saturating_add(offset);

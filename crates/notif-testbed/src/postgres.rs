@@ -73,10 +73,10 @@ struct Inner {
 
 impl Postgres {
     /// Starts a server and waits until it answers.
-    pub fn start(options: PostgresOptions) -> Result<Self> {
+    pub fn start(options: &PostgresOptions) -> Result<Self> {
         let binaries = find_binaries()?;
         loop {
-            if let Some(server) = Self::start_on(free_port()?, &binaries, &options)? {
+            if let Some(server) = Self::start_on(free_port()?, &binaries, options)? {
                 return Ok(server);
             }
         }
@@ -88,7 +88,7 @@ impl Postgres {
     /// Where it cannot be started: no test that needs it can go on.
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<Result<Postgres>> =
-            LazyLock::new(|| Postgres::start(PostgresOptions::default()));
+            LazyLock::new(|| Postgres::start(&PostgresOptions::default()));
         match &*SHARED {
             Ok(server) => server,
             #[expect(clippy::panic, reason = "a test cannot go on without its server")]

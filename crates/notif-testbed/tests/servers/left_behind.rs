@@ -1,6 +1,7 @@
 //! Nothing is left behind, not even by a process that was killed.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use notif_testbed::{Postgres, PostgresOptions, wait_for, wait_until};
+use notif_testbed::{Kafka, KafkaOptions, Postgres, PostgresOptions, wait_for, wait_until};
 
 /// Names the file in which the child says which processes and folders are its own.
 const REPORT: &str = "NOTIF_TESTBED_CHILD_REPORT";
@@ -26,9 +27,21 @@ fn is_alive(pid: &str) -> bool {
 #[ignore = "started by servers_end_when_their_process_is_killed"]
 fn child_with_servers() -> Result<()> {
     let report = env::var_os(REPORT).context("this is no test to be run by hand")?;
-    let postgres = Postgres::start(PostgresOptions::default())?;
-    let pid = postgres.process_id().context("no process id")?;
-    let text = format!("{pid} {}\n", postgres.folder().display());
+    let postgres = Postgres::start(&PostgresOptions::default())?;
+    let kafka = Kafka::start(&KafkaOptions::default())?;
+    let servers = [
+        (postgres.process_id(), postgres.folder()),
+        (kafka.process_id(), kafka.folder()),
+    ];
+    let mut text = String::new();
+    for (pid, folder) in servers {
+        writeln!(
+            text,
+            "{} {}",
+            pid.context("no process id")?,
+            folder.display()
+        )?;
+    }
     // renamed, so that the parent never reads half of it
     let unfinished = Path::new(&report).with_extension("unfinished");
     fs::write(&unfinished, text)?;
@@ -53,7 +66,7 @@ fn servers_end_when_their_process_is_killed() -> Result<()> {
         .lines()
         .filter_map(|line| line.split_once(' '))
         .collect();
-    assert!(!servers.is_empty(), "{text:?}");
+    assert_eq!(servers.len(), 2, "{text:?}");
     for (pid, folder) in &servers {
         assert!(is_alive(pid) && Path::new(folder).is_dir(), "{text}");
     }

@@ -111,7 +111,7 @@ fn a_database_of_a_failed_test_is_kept() -> Result<()> {
 
 #[test]
 fn a_server_stopped_at_once_keeps_what_was_committed() -> Result<()> {
-    let server = Postgres::start(PostgresOptions {
+    let server = Postgres::start(&PostgresOptions {
         durable: true,
         ..Default::default()
     })?;
@@ -134,7 +134,7 @@ fn a_server_stopped_at_once_keeps_what_was_committed() -> Result<()> {
 
 #[test]
 fn a_paused_server_answers_again_when_it_goes_on() -> Result<()> {
-    let server = Postgres::start(PostgresOptions::default())?;
+    let server = Postgres::start(&PostgresOptions::default())?;
     let url = format!("{}?connect_timeout=2", server.admin_url());
     let mut before = PgConnection::establish(&url)?;
     server.pause()?;
@@ -159,7 +159,7 @@ fn a_paused_server_answers_again_when_it_goes_on() -> Result<()> {
 #[test]
 fn a_server_with_a_password_asks_for_it() -> Result<()> {
     let password = Some("sesame".to_owned());
-    let server = Postgres::start(PostgresOptions {
+    let server = Postgres::start(&PostgresOptions {
         password,
         ..Default::default()
     })?;
@@ -178,7 +178,7 @@ fn a_server_with_a_password_asks_for_it() -> Result<()> {
 #[test]
 fn settings_reach_the_server() -> Result<()> {
     let settings = vec![("work_mem".to_owned(), "12MB".to_owned())];
-    let server = Postgres::start(PostgresOptions {
+    let server = Postgres::start(&PostgresOptions {
         settings,
         ..Default::default()
     })?;
