@@ -1,1 +1,45 @@
-//! placeholder
+//! Private servers for tests, the demo and the benchmarks. Not shipped.
+//!
+//! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
+//! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
+//! - [`process`]: programs that end, within a time limit;
+//! - [`wait`]: waiting for a condition, with a deadline;
+//! - [`unique`]: names that no other test uses.
+//!
+//! A server belongs to the process that started it and ends with it, by whatever it ends; see
+//! `supervisor.rs`. Nothing here knows our other crates: a test of `notif-core` that used this crate
+//! would otherwise be compiled with two copies of its types.
+
+pub mod kafka;
+mod port;
+pub mod postgres;
+pub mod process;
+mod supervisor;
+pub mod wait;
+
+pub use kafka::{Kafka, KafkaOptions, Message, Producer, TruthRecord};
+pub use postgres::{Postgres, PostgresOptions, TestDatabase};
+pub use wait::{wait_for, wait_until};
+
+/// `prefix` with random digits, so that tests that run at once do not meet.
+pub fn unique(prefix: &str) -> String {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    // its last digits are the random ones
+    let digits = id.get(20..).unwrap_or(&id);
+    format!("{prefix}_{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unique;
+
+    #[test]
+    fn unique_names_differ_and_keep_their_prefix() {
+        let (one, two) = (unique("orders"), unique("orders"));
+        assert_ne!(one, two);
+        assert!(
+            one.starts_with("orders_") && one.len() == "orders_".len() + 12,
+            "{one}"
+        );
+    }
+}

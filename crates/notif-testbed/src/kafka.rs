@@ -1,0 +1,354 @@
+//! An Apache Kafka broker of our own: broker and controller in one process, on free ports of
+//! 127.0.0.1, in a temporary folder.
+//!
+//! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`, the
+//! reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
+//! `supervisor.rs`.
+
+mod jars;
+mod produce;
+mod topic;
+mod truth;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
+use rdkafka::client::DefaultClientContext;
+use uuid::Uuid;
+
+use self::jars::Jars;
+pub use self::produce::{Message, Producer};
+pub use self::truth::TruthRecord;
+use crate::port::free_port;
+use crate::process;
+use crate::supervisor::{EndSignal, Plan, Supervisor};
+use crate::wait::wait_for;
+
+/// Also the time for recovery after [`Kafka::kill`].
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long one request of the testbed may take.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// Formats the folder on the first start, then becomes the broker.
+const LAUNCH: &str = r#"
+class_path=$1 cluster=$2
+shift 2
+if [ ! -e data/meta.properties ]; then
+    java "$@" -cp "$class_path" kafka.tools.StorageTool format -t "$cluster" -c server.properties || exit 1
+fi
+exec java "$@" -cp "$class_path" kafka.Kafka server.properties
+"#;
+
+/// A short start and a small process matter here; the speed of a JVM that is warm for hours does not.
+const JVM: [&str; 7] = [
+    "-Xmx768m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    // its file in the system's temporary folder would outlive a SIGKILL
+    "-XX:-UsePerfData",
+    "-Djava.io.tmpdir=.",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+];
+
+/// How the broker is set up.
+#[derive(Debug, Clone, Default)]
+pub struct KafkaOptions {
+    /// Further broker settings, as in `server.properties`; they win over ours.
+    pub settings: Vec<(String, String)>,
+    /// Listen on one more port, and tell the clients that come there to use this one instead: the
+    /// port of a proxy whose target is [`Kafka::behind_proxy`].
+    pub proxy_port: Option<u16>,
+}
+
+/// A running broker, ended when dropped.
+#[derive(Debug)]
+pub struct Kafka {
+    supervisor: Supervisor,
+    jars: Jars,
+    ports: Ports,
+    cluster_id: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    broker: u16,
+    controller: u16,
+    /// Where the proxy connects to, and the port that clients are told.
+    proxied: Option<(u16, u16)>,
+}
+
+impl Kafka {
+    /// Starts a broker and waits until it answers.
+    pub fn start(options: &KafkaOptions) -> Result<Self> {
+        if process::find_on_path("java").is_none() {
+            bail!(
+                "no java on PATH\nhint: install Java 17 or later (Debian: apt-get install openjdk-17-jre-headless)"
+            );
+        }
+        let jars = Jars::find_or_fetch()?;
+        loop {
+            if let Some(broker) = Self::start_on(Ports::choose(options)?, &jars, options)? {
+                return Ok(broker);
+            }
+        }
+    }
+
+    /// The broker of this process, started by whoever asks first.
+    ///
+    /// # Panics
+    /// Where it cannot be started: no test that needs it can go on.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Result<Kafka>> =
+            LazyLock::new(|| Kafka::start(&KafkaOptions::default()));
+        match &*SHARED {
+            Ok(broker) => broker,
+            #[expect(clippy::panic, reason = "a test cannot go on without its broker")]
+            Err(error) => panic!("the shared Kafka did not start: {error:#}"),
+        }
+    }
+
+    /// None where another process took a port between our look and the broker's: that is no failure
+    /// of this broker, and other ports are as good.
+    fn start_on(ports: Ports, jars: &Jars, options: &KafkaOptions) -> Result<Option<Self>> {
+        let folder = tempfile::Builder::new().prefix("notif-kafka-").tempdir()?;
+        let cluster_id = new_cluster_id();
+        fs::write(
+            folder.path().join("server.properties"),
+            properties(folder.path(), ports, &options.settings),
+        )?;
+        let mut command: Vec<OsString> = ["sh", "-c", LAUNCH, "launch"].map(OsString::from).into();
+        command.push(jars.class_path().into());
+        command.push(cluster_id.as_str().into());
+        command.extend(JVM.map(OsString::from));
+        let supervisor = Supervisor::new(Plan {
+            folder: folder.keep(),
+            command,
+            environment: Vec::new(),
+            // an orderly end takes a second of both processors, for a folder that is thrown away
+            last_signal: EndSignal::Kill,
+            grace_seconds: 10,
+        })?;
+        let broker = Self {
+            supervisor,
+            jars: jars.clone(),
+            ports,
+            cluster_id,
+        };
+        match broker.start_and_wait() {
+            Err(_) if broker.supervisor.address_in_use() => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Some(broker)),
+        }
+    }
+
+    /// Ready is a broker that answers a request for metadata, not one whose port is open.
+    fn start_and_wait(&self) -> Result<()> {
+        self.supervisor.start()?;
+        let client: AdminClient<DefaultClientContext> = self
+            .client_config()
+            // the client would otherwise wait ever longer before it looks again
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "50")
+            .create()?;
+        let answer = wait_for("Kafka to answer", START_LIMIT, || {
+            if let Some(code) = self.supervisor.exited() {
+                return Some(Err(code));
+            }
+            let metadata = client
+                .inner()
+                .fetch_metadata(None, Duration::from_millis(500))
+                .ok()?;
+            if metadata.brokers().is_empty() {
+                return None;
+            }
+            client
+                .inner()
+                .fetch_cluster_id(Duration::from_millis(500))
+                .map(Ok)
+        });
+        let tail = || self.supervisor.log_tail();
+        match answer.with_context(tail)? {
+            Ok(id) if id == self.cluster_id => Ok(()),
+            Ok(id) => bail!("another Kafka ({id}) answers on port {}", self.ports.broker),
+            Err(code) => bail!("Kafka ended with code {code}:\n{}", tail()),
+        }
+    }
+
+    /// The address of the broker, as `bootstrap.servers` takes it.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.broker)
+    }
+
+    /// The port that a proxy in front of this broker connects to; None without
+    /// [`KafkaOptions::proxy_port`].
+    pub fn behind_proxy(&self) -> Option<u16> {
+        self.ports.proxied.map(|(behind, _)| behind)
+    }
+
+    /// The id that the broker gives for its cluster.
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// The folder that the broker lives in; it is gone when the broker is.
+    pub fn folder(&self) -> &Path {
+        self.supervisor.folder()
+    }
+
+    /// The process id of the broker, None before its first start.
+    pub fn process_id(&self) -> Option<u32> {
+        self.supervisor.process_id()
+    }
+
+    /// The start of any librdkafka client's settings: where the broker is, by IPv4 alone.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.bootstrap())
+            .set("broker.address.family", "v4");
+        config
+    }
+
+    /// SIGKILL: the broker crashes.
+    pub fn kill(&self) -> Result<()> {
+        self.supervisor.end(EndSignal::Kill)
+    }
+
+    /// SIGTERM: the broker ends in order. Returns when it is gone.
+    pub fn stop(&self) -> Result<()> {
+        self.supervisor.end(EndSignal::Term)
+    }
+
+    /// Starts the broker again on the same folder and ports, killing it first where it runs.
+    pub fn restart(&self) -> Result<()> {
+        self.kill()?;
+        self.start_and_wait()
+    }
+
+    /// Makes the broker hang: its sockets stay open and nothing answers.
+    pub fn pause(&self) -> Result<()> {
+        self.supervisor.pause()
+    }
+
+    /// Ends [`Kafka::pause`].
+    pub fn resume(&self) -> Result<()> {
+        self.supervisor.resume()
+    }
+}
+
+impl Ports {
+    fn choose(options: &KafkaOptions) -> Result<Self> {
+        let mut chosen = Vec::new();
+        while chosen.len() < 3 {
+            let port = free_port()?;
+            if !chosen.contains(&port) && options.proxy_port != Some(port) {
+                chosen.push(port);
+            }
+        }
+        let [broker, controller, behind] = *chosen.as_slice() else {
+            bail!("three ports")
+        };
+        Ok(Self {
+            broker,
+            controller,
+            proxied: options.proxy_port.map(|told| (behind, told)),
+        })
+    }
+}
+
+/// What Kafka prints for 16 random bytes; it refuses ids of another length.
+fn new_cluster_id() -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut bits = Uuid::now_v7().as_u128();
+    let mut digits = Vec::with_capacity(22);
+    // 22 digits of 6 bits hold 128 bits and four zeroes, which come last
+    digits.push(bits & 3);
+    bits >>= 2;
+    while digits.len() < 22 {
+        digits.push(bits & 63);
+        bits >>= 6;
+    }
+    let first = digits.remove(0) << 4;
+    digits
+        .iter()
+        .rev()
+        .chain([&first])
+        .filter_map(|digit| {
+            DIGITS
+                .get(usize::try_from(*digit).ok()?)
+                .copied()
+                .map(char::from)
+        })
+        .collect()
+}
+
+fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> String {
+    let Ports {
+        broker,
+        controller,
+        proxied,
+    } = ports;
+    let (listener, told) = match proxied {
+        Some((behind, told)) => (
+            format!(",PROXIED://127.0.0.1:{behind}"),
+            format!(",PROXIED://127.0.0.1:{told}"),
+        ),
+        None => Default::default(),
+    };
+    let own = format!(
+        "process.roles=broker,controller\n\
+         node.id=1\n\
+         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}\n\
+         log.dirs={}/data\n",
+        folder.display()
+    );
+    // the last of equal names counts
+    let further = settings
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"));
+    [own, FIXED.to_owned()].into_iter().chain(further).collect()
+}
+
+/// One node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
+const FIXED: &str = "\
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+message.max.bytes=20971520
+replica.fetch.max.bytes=20971520
+socket.request.max.bytes=104857600
+num.network.threads=2
+num.io.threads=4
+log.cleaner.dedupe.buffer.size=4194304
+";
+
+#[cfg(test)]
+mod tests {
+    use super::new_cluster_id;
+
+    #[test]
+    fn a_cluster_id_is_what_kafka_prints_for_sixteen_bytes() {
+        let (one, two) = (new_cluster_id(), new_cluster_id());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 22);
+        // the last digit holds two bits
+        assert!(one.ends_with(['A', 'Q', 'g', 'w']), "{one}");
+    }
+}

@@ -1,0 +1,136 @@
+//! A broker that takes, keeps, deletes and crashes; the independent reader agrees with the producer.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use notif_testbed::{Kafka, KafkaOptions, Message, unique};
+use rdkafka::producer::Producer as _;
+
+#[test]
+fn what_is_produced_is_what_the_independent_reader_reads() -> Result<()> {
+    let kafka = Kafka::shared();
+    let topic = unique("orders");
+    kafka.create_topic(&topic, 2)?;
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let first = [
+        Message::new(r#"{"a":"ä\"\\"}"#)
+            .key("k")
+            .at(1_700_000_000_000),
+        Message {
+            value: None,
+            timestamp_ms: Some(7),
+            ..Message::default()
+        },
+        Message::new(every_byte.clone())
+            .key(every_byte.clone())
+            .header("name", Some(b"value"))
+            .header("name", None)
+            .header("bytes", Some(&every_byte))
+            .at(1),
+    ];
+    let second = [Message::new("null").at(2), Message::new("").at(3)];
+    assert_eq!(kafka.produce(&topic, 0, first.clone())?, [0, 1, 2]);
+    assert_eq!(kafka.produce(&topic, 1, second.clone())?, [0, 1]);
+    let read = kafka.read_committed(&topic)?;
+    let mut expected = Vec::new();
+    for (partition, messages) in [(0, &first[..]), (1, &second[..])] {
+        for (offset, message) in (0_i64..).zip(messages) {
+            expected.push((partition, offset, message.clone()));
+        }
+    }
+    let read: Vec<(i32, i64, Message)> = read
+        .into_iter()
+        .map(|r| {
+            let (key, value, headers) = (r.key, r.value, r.headers);
+            let message = Message {
+                key,
+                value,
+                headers,
+                timestamp_ms: r.timestamp_ms,
+            };
+            (r.partition, r.offset, message)
+        })
+        .collect();
+    assert_eq!(read, expected);
+    Ok(())
+}
+
+#[test]
+fn an_aborted_transaction_is_not_read() -> Result<()> {
+    let kafka = Kafka::shared();
+    let topic = unique("payments");
+    kafka.create_topic(&topic, 1)?;
+    let producer = kafka.producer_with(&[("transactional.id", &topic)])?;
+    let limit = Duration::from_secs(30);
+    producer.client().init_transactions(limit)?;
+    producer.client().begin_transaction()?;
+    producer.produce(&topic, 0, ["kept"])?;
+    producer.client().commit_transaction(limit)?;
+    producer.client().begin_transaction()?;
+    producer.produce(&topic, 0, ["thrown away"])?;
+    producer.client().abort_transaction(limit)?;
+    let values: Vec<_> = kafka
+        .read_committed(&topic)?
+        .into_iter()
+        .map(|r| r.value)
+        .collect();
+    assert_eq!(values, [Some(b"kept".to_vec())]);
+    // each transaction ended with a marker
+    assert_eq!(kafka.watermarks(&topic, 0)?, (0, 4));
+    Ok(())
+}
+
+#[test]
+fn topics_grow_and_shrink_and_go() -> Result<()> {
+    let kafka = Kafka::shared();
+    let topic = unique("users");
+    kafka.create_topic_with(&topic, 1, &[("cleanup.policy", "compact,delete")])?;
+    kafka.create_partitions(&topic, 3)?;
+    assert_eq!(kafka.partition_count(&topic)?, 3);
+    kafka.produce(
+        &topic,
+        2,
+        (0..10).map(|n| Message::new(n.to_string()).key("k")),
+    )?;
+    kafka.delete_records(&topic, &[(2, 4)])?;
+    assert_eq!(kafka.watermarks(&topic, 2)?, (4, 10));
+    kafka.delete_topic(&topic)?;
+    assert_eq!(kafka.partition_count(&topic)?, 0);
+    Ok(())
+}
+
+#[test]
+fn a_refused_topic_is_an_error() -> Result<()> {
+    let kafka = Kafka::shared();
+    let topic = unique("twice");
+    kafka.create_topic(&topic, 1)?;
+    let error = kafka.create_topic(&topic, 1).err().context("made twice")?;
+    assert!(format!("{error:#}").contains("exists"), "{error:#}");
+    let error = kafka
+        .create_topic_with(&unique("odd"), 1, &[("no.such", "1")])
+        .err();
+    assert!(error.is_some());
+    Ok(())
+}
+
+#[test]
+fn a_killed_broker_comes_back_with_what_it_acknowledged() -> Result<()> {
+    let kafka = Kafka::start(&KafkaOptions::default())?;
+    let (address, cluster) = (kafka.bootstrap(), kafka.cluster_id().to_owned());
+    kafka.create_topic("orders", 1)?;
+    kafka.produce("orders", 0, ["one", "two"])?;
+    kafka.kill()?;
+    kafka.restart()?;
+    assert_eq!(
+        (kafka.bootstrap(), kafka.cluster_id()),
+        (address, cluster.as_str())
+    );
+    assert_eq!(kafka.produce("orders", 0, ["three"])?, [2]);
+    assert_eq!(kafka.read_committed("orders")?.len(), 3);
+    // it hangs and comes back without having lost its leadership
+    kafka.pause()?;
+    assert!(std::net::TcpStream::connect(kafka.bootstrap()).is_ok());
+    kafka.resume()?;
+    assert_eq!(kafka.produce("orders", 0, ["four"])?, [3]);
+    Ok(())
+}

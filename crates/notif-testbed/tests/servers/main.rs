@@ -1,0 +1,5 @@
+//! The testbed tested: its servers start, answer, break as told, and end with the process.
+
+mod kafka;
+mod left_behind;
+mod postgres;
