@@ -41,13 +41,17 @@ build: setup ## compile both programs, optimised, into target/release
 test: ## everything CI runs
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory tools
-	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy
+	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-poll-worker
 	@$(MAKE) --no-print-directory lint deny machete
 	@$(MAKE) --no-print-directory test-rust
 
 .PHONY: test-rust
 test-rust: ## the Rust tests alone
 	cargo test --locked --workspace
+
+.PHONY: test-poll-worker
+test-poll-worker: ## poll_worker.sh with a notif-poll that fails, hangs and is killed
+	scripts/test_poll_worker.sh
 
 .PHONY: bench
 bench: setup ## the benchmarks, each beside its baseline
