@@ -41,7 +41,7 @@ build: setup ## compile both programs, optimised, into target/release
 test: ## everything CI runs
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory tools
-	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-poll-worker
+	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-shell
 	@$(MAKE) --no-print-directory lint deny machete
 	@$(MAKE) --no-print-directory test-rust
 
@@ -49,9 +49,10 @@ test: ## everything CI runs
 test-rust: ## the Rust tests alone
 	cargo test --locked --workspace
 
-.PHONY: test-poll-worker
-test-poll-worker: ## poll_worker.sh with a notif-poll that fails, hangs and is killed
-	scripts/test_poll_worker.sh
+.PHONY: test-shell
+test-shell: ## poll_worker.sh and the entrypoint of the image, with programs that fail, hang and are killed
+	@scripts/test_poll_worker.sh
+	@scripts/test_entrypoint.sh
 
 .PHONY: bench
 bench: setup ## the benchmarks, each beside its baseline
@@ -90,11 +91,22 @@ SHFMT := shfmt --indent 2
 
 .PHONY: check-shell
 check-shell: tools-python ## shellcheck and shfmt
-	shellcheck $(SHELL_FILES)
+	shellcheck --external-sources $(SHELL_FILES)
 	$(SHFMT) --diff $(SHELL_FILES)
 
 .PHONY: check-deploy
-check-deploy: ## everything below deploy/, and the Dockerfile
+check-deploy: check-dockerfile ## everything below deploy/, and the Dockerfile
+
+.PHONY: check-dockerfile
+check-dockerfile: tools-python ## the Dockerfile, without building it
+	hadolint Dockerfile
+	@rust=$$(sed -nE 's/^channel = "(.*)"/\1/p' rust-toolchain.toml); \
+	  grep -q "^ARG RUST_IMAGE=.*/rust:$$rust-" Dockerfile || \
+	  { echo "the Rust of the Dockerfile is not $$rust, the one of rust-toolchain.toml" >&2; exit 1; }
+
+.PHONY: image-check
+image-check: ## build the image with buildah from a Debian root made here, and look into it (root, minutes)
+	CACHE=$(CACHE) deploy/docker/check.sh
 
 .PHONY: tools tools-cargo tools-python
 tools: tools-cargo tools-python ## compile and install the tools of `make test`, once
