@@ -1,0 +1,118 @@
+# The one list of developer commands; `make help` prints it. .ci/run only calls `make test`.
+# What must not be deleted with a clone (compiled tools, a Python environment) is kept in CACHE.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/campusg-notif
+TOOLS := $(CACHE)/tools
+# A changed requirements file gets a new environment instead of a mended one.
+VENV := $(CACHE)/python-$(shell cksum scripts/requirements.txt | cut -d ' ' -f 1)
+
+# CI clones into a new folder each time; what it compiled for one clone serves the next.
+ifeq ($(CI),true)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+endif
+
+export PATH := $(TOOLS)/bin:$(VENV)/bin:$(PATH)
+# A snapshot that differs fails; it is never rewritten by a test run.
+export INSTA_UPDATE ?= no
+
+.PHONY: help
+help: ## print this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: setup
+setup: ## install what a build and the demo need, or print the line that does
+	@scripts/setup.sh demo
+
+.PHONY: demo
+demo: setup ## a private Kafka and PostgreSQL, a minute of campus life, one order's story (DEMO_ONCE=1 ends by itself)
+	cargo build --locked --workspace --bins
+	cargo run --locked --quiet --package notif-testbed --bin demo
+
+.PHONY: build
+build: setup ## compile both programs, optimised, into target/release
+	cargo build --locked --release --package notif-poll --package notif-api
+
+# In this order, so that what is cheap to check fails first.
+.PHONY: test
+test: ## everything CI runs
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory tools
+	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-shell
+	@$(MAKE) --no-print-directory lint deny machete
+	@$(MAKE) --no-print-directory test-rust
+
+.PHONY: test-rust
+test-rust: ## the Rust tests alone
+	cargo test --locked --workspace
+
+.PHONY: test-shell
+test-shell: ## poll_worker.sh and the entrypoint of the image, with programs that fail, hang and are killed
+	@scripts/test_poll_worker.sh
+	@scripts/test_entrypoint.sh
+
+.PHONY: bench
+bench: setup ## the benchmarks, each beside its baseline
+	cargo build --locked --release --workspace --bins
+	cargo run --locked --release --quiet --package notif-testbed --bin bench
+
+.PHONY: fmt
+fmt: tools-python ## format Rust and shell files
+	cargo fmt --all
+	$(SHFMT) --write $(SHELL_FILES)
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## clippy and rustdoc; a warning is an error
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
+
+.PHONY: deny
+deny: tools-cargo ## dependencies: licences, bans, sources, and advisories when their list can be fetched
+	cargo deny --locked check bans licenses sources
+	@scripts/check_advisories.sh
+
+.PHONY: machete
+machete: tools-cargo ## dependencies that nothing uses
+	cargo machete
+
+.PHONY: typos
+typos: tools-python ## spelling
+	typos
+
+SHELL_FILES := .ci/run $(wildcard *.sh scripts/*.sh deploy/*/*.sh)
+SHFMT := shfmt --indent 2
+
+.PHONY: check-shell
+check-shell: tools-python ## shellcheck and shfmt
+	shellcheck --external-sources $(SHELL_FILES)
+	$(SHFMT) --diff $(SHELL_FILES)
+
+.PHONY: check-deploy
+check-deploy: check-dockerfile ## everything below deploy/, and the Dockerfile
+
+.PHONY: check-dockerfile
+check-dockerfile: tools-python ## the Dockerfile, without building it
+	hadolint Dockerfile
+	@rust=$$(sed -nE 's/^channel = "(.*)"/\1/p' rust-toolchain.toml); \
+	  grep -q "^ARG RUST_IMAGE=.*/rust:$$rust-" Dockerfile || \
+	  { echo "the Rust of the Dockerfile is not $$rust, the one of rust-toolchain.toml" >&2; exit 1; }
+
+.PHONY: image-check
+image-check: ## build the image with buildah from a Debian root made here, and look into it (root, minutes)
+	CACHE=$(CACHE) deploy/docker/check.sh
+
+.PHONY: tools tools-cargo tools-python
+tools: tools-cargo tools-python ## compile and install the tools of `make test`, once
+
+tools-cargo:
+	@scripts/cargo_tools.sh $(TOOLS)
+
+tools-python:
+	@scripts/python_tools.sh $(VENV)
