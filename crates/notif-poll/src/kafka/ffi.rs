@@ -1,0 +1,534 @@
+//! What the safe wrapper of librdkafka lacks, and the only file with `unsafe`.
+//!
+//! rdkafka 0.39 panics on a header name that is not UTF-8, gives end-of-partition events without
+//! their topic and their offset, and knows neither topic ids nor offsets by isolation level. So
+//! messages are taken from the consumer's queue here, and two admin calls are made here. Everything
+//! that leaves this file is owned and safe.
+//!
+//! What the proofs below lean on (librdkafka's documentation of `rdkafka.h`): an object made by a
+//! `_new` or `_get` function is valid until its `_destroy`; what an event, a message or a result
+//! returns by pointer lives as long as that event, message or result; strings are NUL-terminated.
+#![expect(unsafe_code, reason = "the one file that talks to librdkafka directly")]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notif_core::record::{Header, PartitionId, Record, RecordTime};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka_sys as sys;
+
+/// Something that came out of the consumer's queue.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A message.
+    Record(Record),
+    /// The end of a partition, as the client sees it.
+    EndOfPartition {
+        /// The partition.
+        id: PartitionId,
+        /// Its end.
+        offset: i64,
+    },
+    /// Anything else that went wrong.
+    Problem {
+        /// The partition, where it concerns one.
+        id: Option<PartitionId>,
+        /// The error.
+        code: RDKafkaErrorCode,
+        /// In words.
+        message: String,
+    },
+}
+
+/// How many messages are taken at once.
+const RECEIVE_AT_ONCE: usize = 1000;
+
+/// The queue of a consumer's messages and events.
+pub(crate) struct ConsumerQueue<'c> {
+    queue: NonNull<sys::rd_kafka_queue_t>,
+    buffer: Vec<*mut sys::rd_kafka_message_t>,
+    topics: HashMap<Vec<u8>, Arc<str>>,
+    consumer: PhantomData<&'c BaseConsumer>,
+}
+
+impl<'c> ConsumerQueue<'c> {
+    /// The queue of `consumer`; `None` where it has no group, hence no queue.
+    pub(crate) fn of(consumer: &'c BaseConsumer) -> Option<Self> {
+        // SAFETY: native_ptr is the live handle of `consumer`, which the result's lifetime keeps
+        // borrowed. The returned reference is ours and is given back in `drop`.
+        let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        Some(Self {
+            queue: NonNull::new(queue)?,
+            buffer: vec![ptr::null_mut(); RECEIVE_AT_ONCE],
+            topics: HashMap::new(),
+            consumer: PhantomData,
+        })
+    }
+
+    /// Takes what is there, waiting up to `timeout` for the first message.
+    pub(crate) fn receive(&mut self, timeout: Duration, out: &mut Vec<Received>) {
+        // SAFETY: the queue is live (see `of`); the buffer has room for as many pointers as are
+        // asked for, and librdkafka writes only the first `taken` of them.
+        let taken = unsafe {
+            sys::rd_kafka_consume_batch_queue(
+                self.queue.as_ptr(),
+                timeout_ms(timeout),
+                self.buffer.as_mut_ptr(),
+                self.buffer.len(),
+            )
+        };
+        // negative: an error about the queue itself, which has nothing to give then
+        let taken = usize::try_from(taken).unwrap_or(0);
+        for place in self.buffer.iter().take(taken) {
+            let Some(message) = NonNull::new(*place) else { continue };
+            // SAFETY: each of the first `taken` pointers is a message that is ours until it is
+            // destroyed, which happens once, right after it was copied.
+            unsafe {
+                out.push(copy_message(message.as_ref(), &mut self.topics));
+                sys::rd_kafka_message_destroy(message.as_ptr());
+            }
+        }
+    }
+}
+
+impl Drop for ConsumerQueue<'_> {
+    fn drop(&mut self) {
+        // SAFETY: gives back the reference that `of` took; nothing uses it afterwards.
+        unsafe { sys::rd_kafka_queue_destroy(self.queue.as_ptr()) }
+    }
+}
+
+/// Copies a message into our own types.
+///
+/// # Safety
+/// `message` is a live message of librdkafka.
+unsafe fn copy_message(
+    message: &sys::rd_kafka_message_t,
+    topics: &mut HashMap<Vec<u8>, Arc<str>>,
+) -> Received {
+    // SAFETY: the message is live, so its topic handle is, where it has one.
+    let id = unsafe { partition_of(message, topics) };
+    let code = RDKafkaErrorCode::from(message.err);
+    match (code, id) {
+        (RDKafkaErrorCode::NoError, Some(partition)) => {
+            // SAFETY: without an error, payload and key are null or point to as many bytes as
+            // their lengths say, and live as long as the message.
+            let (value, key) = unsafe {
+                (bytes(message.payload, message.len), bytes(message.key, message.key_len))
+            };
+            Received::Record(Record {
+                partition,
+                offset: message.offset,
+                // SAFETY: the message is live.
+                time: unsafe { time_of(message) },
+                key,
+                // SAFETY: the message is live.
+                headers: unsafe { headers_of(message) },
+                value,
+            })
+        }
+        (RDKafkaErrorCode::PartitionEOF, Some(id)) => {
+            Received::EndOfPartition { id, offset: message.offset }
+        }
+        (code, id) => {
+            // SAFETY: the message is live; its error string is static or lives as long as it does.
+            let message = unsafe { text(sys::rd_kafka_message_errstr(message)) };
+            Received::Problem { id, code, message }
+        }
+    }
+}
+
+/// # Safety
+/// `message` is a live message of librdkafka.
+unsafe fn partition_of(
+    message: &sys::rd_kafka_message_t,
+    topics: &mut HashMap<Vec<u8>, Arc<str>>,
+) -> Option<PartitionId> {
+    if message.rkt.is_null() {
+        return None;
+    }
+    // SAFETY: a topic handle has a name for as long as it lives, and the message holds it.
+    let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(message.rkt)) }.to_bytes();
+    let topic = if let Some(topic) = topics.get(name) {
+        Arc::clone(topic)
+    } else {
+        let topic: Arc<str> = String::from_utf8_lossy(name).into();
+        topics.insert(name.to_vec(), Arc::clone(&topic));
+        topic
+    };
+    Some(PartitionId { topic, partition: message.partition })
+}
+
+/// # Safety
+/// `message` is a live message of librdkafka.
+unsafe fn time_of(message: &sys::rd_kafka_message_t) -> RecordTime {
+    let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    // SAFETY: the message is live and `kind` is a place for the answer.
+    let millis = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut kind) };
+    match kind {
+        _ if millis == -1 => RecordTime::Unknown,
+        sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {
+            RecordTime::Create(millis)
+        }
+        sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => {
+            RecordTime::Append(millis)
+        }
+        sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => RecordTime::Unknown,
+    }
+}
+
+/// # Safety
+/// `message` is a live message of librdkafka.
+unsafe fn headers_of(message: &sys::rd_kafka_message_t) -> Vec<Header> {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the message is live; on success `headers` belongs to the message.
+    let found = unsafe { sys::rd_kafka_message_headers(message, &raw mut headers) };
+    if found != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || headers.is_null() {
+        return Vec::new();
+    }
+    let mut list = Vec::new();
+    let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0_usize);
+    // SAFETY: the headers are live; the three places take the answer.
+    while unsafe {
+        sys::rd_kafka_header_get_all(
+            headers,
+            list.len(),
+            &raw mut name,
+            &raw mut value,
+            &raw mut size,
+        )
+    } == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+    {
+        // SAFETY: a name is NUL-terminated; a value is null or has `size` bytes. Both live as long
+        // as the message.
+        list.push(unsafe {
+            Header {
+                name: CStr::from_ptr(name).to_bytes().to_vec(),
+                value: bytes(value, size),
+            }
+        });
+    }
+    list
+}
+
+/// # Safety
+/// `data` is null or points to `len` readable bytes.
+unsafe fn bytes(data: *const c_void, len: usize) -> Option<Vec<u8>> {
+    if data.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and the caller vouches for the length.
+    Some(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec())
+}
+
+/// # Safety
+/// `text` is null or a NUL-terminated string.
+unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: not null, and the caller vouches for the NUL.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+fn timeout_ms(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// A failed call, or a failed part of one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct KafkaError {
+    /// The error.
+    pub(crate) code: RDKafkaErrorCode,
+    /// In words.
+    pub(crate) message: String,
+}
+
+/// A topic as the cluster describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TopicDescription {
+    /// Its id in Kafka's own writing; `None` from a broker that has none.
+    pub(crate) topic_id: Option<String>,
+    /// Its partitions.
+    pub(crate) partitions: Vec<i32>,
+}
+
+/// The id that a broker without topic ids gives: sixteen zero bytes.
+const NO_TOPIC_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/// Asks for topics by name: partitions and ids in one call. The outer error is about the whole call.
+pub(crate) fn describe_topics(
+    consumer: &BaseConsumer,
+    names: &[String],
+    timeout: Duration,
+) -> Result<Vec<(String, Result<TopicDescription, KafkaError>)>, KafkaError> {
+    let owned: Vec<CString> =
+        names.iter().filter_map(|name| CString::new(name.as_str()).ok()).collect();
+    let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: `pointers` holds as many NUL-terminated strings as is said, alive in `owned`;
+    // librdkafka copies them.
+    let topics = unsafe {
+        sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len())
+    };
+    let event = AdminCall::new(
+        consumer,
+        sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        timeout,
+    )
+    // SAFETY: handle, collection, options and queue are live during the call, which keeps none of
+    // them; the collection is ours to destroy.
+    .run(|client, options, queue| unsafe {
+        sys::rd_kafka_DescribeTopics(client, topics, options, queue);
+        sys::rd_kafka_TopicCollection_destroy(topics);
+    })?;
+    // SAFETY: the event is live until the end of this function, and so is its result. A null result
+    // (an event of another type) is met by `slice`.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+        if result.is_null() {
+            return Err(unexpected_event());
+        }
+        let mut count = 0_usize;
+        let list = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        Ok(slice(list, count).iter().map(|topic| copy_topic(*topic)).collect())
+    }
+}
+
+/// # Safety
+/// `topic` belongs to a live result.
+unsafe fn copy_topic(
+    topic: *const sys::rd_kafka_TopicDescription_t,
+) -> (String, Result<TopicDescription, KafkaError>) {
+    // SAFETY: everything asked of the description lives as long as it does.
+    unsafe {
+        let name = text(sys::rd_kafka_TopicDescription_name(topic));
+        let error = sys::rd_kafka_TopicDescription_error(topic);
+        let code = RDKafkaErrorCode::from(sys::rd_kafka_error_code(error));
+        if code != RDKafkaErrorCode::NoError {
+            let message = text(sys::rd_kafka_error_string(error));
+            return (name, Err(KafkaError { code, message }));
+        }
+        let id = text(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)));
+        let mut count = 0_usize;
+        let list = sys::rd_kafka_TopicDescription_partitions(topic, &raw mut count);
+        let partitions = slice(list, count)
+            .iter()
+            .map(|partition| sys::rd_kafka_TopicPartitionInfo_partition(*partition))
+            .collect();
+        let topic_id = (!id.is_empty() && id != NO_TOPIC_ID).then_some(id);
+        (name, Ok(TopicDescription { topic_id, partitions }))
+    }
+}
+
+/// Which offset is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The first that is still there.
+    Low,
+    /// The end for a reader that sees committed records only: the last stable offset.
+    StableEnd,
+    /// The high watermark.
+    High,
+}
+
+/// Asks one offset of each partition, in one call that librdkafka spreads over the leaders. The
+/// inner error is about one partition, the outer about the whole call.
+pub(crate) fn list_offsets(
+    consumer: &BaseConsumer,
+    partitions: &[PartitionId],
+    which: Which,
+    timeout: Duration,
+) -> Result<Vec<(PartitionId, Result<i64, KafkaError>)>, KafkaError> {
+    let (spec, isolation) = match which {
+        Which::Low => (rdkafka::Offset::Beginning, Isolation::READ_UNCOMMITTED),
+        Which::StableEnd => (rdkafka::Offset::End, Isolation::READ_COMMITTED),
+        Which::High => (rdkafka::Offset::End, Isolation::READ_UNCOMMITTED),
+    };
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for id in partitions {
+        // the two logical offsets are Kafka's own -2 and -1, which is what this call wants
+        list.add_partition_offset(&id.topic, id.partition, spec).map_err(|error| KafkaError {
+            code: RDKafkaErrorCode::InvalidArgument,
+            message: error.to_string(),
+        })?;
+    }
+    let event = AdminCall::new(
+        consumer,
+        sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS,
+        timeout,
+    )
+    .isolation(isolation)
+    // SAFETY: handle, list, options and queue are live during the call; librdkafka copies the list.
+    .run(|client, options, queue| unsafe {
+        sys::rd_kafka_ListOffsets(client, list.ptr(), options, queue);
+    })?;
+    // SAFETY: the event is live until the end of this function, and so is its result with all that
+    // it holds.
+    unsafe {
+        let result = sys::rd_kafka_event_ListOffsets_result(event.0.as_ptr());
+        if result.is_null() {
+            return Err(unexpected_event());
+        }
+        let mut count = 0_usize;
+        let infos = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
+        Ok(slice(infos, count).iter().filter_map(|info| copy_offset(*info)).collect())
+    }
+}
+
+/// # Safety
+/// `info` belongs to a live result.
+unsafe fn copy_offset(
+    info: *const sys::rd_kafka_ListOffsetsResultInfo_t,
+) -> Option<(PartitionId, Result<i64, KafkaError>)> {
+    // SAFETY: the element lives as long as the result.
+    let element =
+        unsafe { sys::rd_kafka_ListOffsetsResultInfo_topic_partition(info).as_ref() }?;
+    // SAFETY: an element's topic is a NUL-terminated string.
+    let id = PartitionId::new(unsafe { text(element.topic) }, element.partition);
+    let code = RDKafkaErrorCode::from(element.err);
+    let answer = if code == RDKafkaErrorCode::NoError && element.offset >= 0 {
+        Ok(element.offset)
+    } else {
+        // an element without a real offset is no answer, whatever its error says
+        Err(KafkaError { code, message: code.to_string() })
+    };
+    Some((id, answer))
+}
+
+type Isolation = sys::rd_kafka_IsolationLevel_t;
+trait IsolationNames {
+    const READ_UNCOMMITTED: Isolation;
+    const READ_COMMITTED: Isolation;
+}
+impl IsolationNames for Isolation {
+    const READ_UNCOMMITTED: Self = Self::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED;
+    const READ_COMMITTED: Self = Self::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
+}
+
+/// One admin call: its options, its queue, and the wait for its answer.
+struct AdminCall<'c> {
+    consumer: &'c BaseConsumer,
+    options: NonNull<sys::rd_kafka_AdminOptions_t>,
+    timeout: Duration,
+}
+
+impl<'c> AdminCall<'c> {
+    fn new(
+        consumer: &'c BaseConsumer,
+        operation: sys::rd_kafka_admin_op_t,
+        timeout: Duration,
+    ) -> Self {
+        // SAFETY: the handle is live; the call returns an object of ours, never null (librdkafka
+        // ends the process where memory runs out).
+        let options = unsafe {
+            NonNull::new_unchecked(sys::rd_kafka_AdminOptions_new(
+                consumer.client().native_ptr(),
+                operation,
+            ))
+        };
+        let mut why: [c_char; 128] = [0; 128];
+        // SAFETY: the options are live; `why` is as long as is said. It refuses only times outside
+        // 0..=3,600,000 ms and then leaves the default, a minute, which the wait below cuts short.
+        unsafe {
+            sys::rd_kafka_AdminOptions_set_request_timeout(
+                options.as_ptr(),
+                timeout_ms(timeout),
+                why.as_mut_ptr(),
+                why.len(),
+            );
+        }
+        Self { consumer, options, timeout }
+    }
+
+    fn isolation(self, level: Isolation) -> Self {
+        // SAFETY: the options are live; an error object, where there is one, is ours to destroy.
+        unsafe {
+            let error = sys::rd_kafka_AdminOptions_set_isolation_level(self.options.as_ptr(), level);
+            if !error.is_null() {
+                sys::rd_kafka_error_destroy(error);
+            }
+        }
+        self
+    }
+
+    fn run(
+        self,
+        start: impl FnOnce(
+            *mut sys::rd_kafka_t,
+            *const sys::rd_kafka_AdminOptions_t,
+            *mut sys::rd_kafka_queue_t,
+        ),
+    ) -> Result<Event, KafkaError> {
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: the handle is live; the queue is ours and destroyed below. An answer that comes
+        // after the wait is dropped with it.
+        let event = unsafe {
+            let queue = sys::rd_kafka_queue_new(client);
+            start(client, self.options.as_ptr(), queue);
+            // the request has its own time-out; the second covers its way through the queue
+            let wait = self.timeout.saturating_add(Duration::from_secs(1));
+            let event = sys::rd_kafka_queue_poll(queue, timeout_ms(wait));
+            sys::rd_kafka_queue_destroy(queue);
+            event
+        };
+        let Some(event) = NonNull::new(event).map(Event) else {
+            return Err(KafkaError {
+                code: RDKafkaErrorCode::OperationTimedOut,
+                message: "no answer in time".to_owned(),
+            });
+        };
+        // SAFETY: the event is live; its error string lives as long as it does.
+        let (code, message) = unsafe {
+            (
+                RDKafkaErrorCode::from(sys::rd_kafka_event_error(event.0.as_ptr())),
+                text(sys::rd_kafka_event_error_string(event.0.as_ptr())),
+            )
+        };
+        if code == RDKafkaErrorCode::NoError {
+            Ok(event)
+        } else {
+            Err(KafkaError { code, message })
+        }
+    }
+}
+
+impl Drop for AdminCall<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made in `new`, used by nobody afterwards.
+        unsafe { sys::rd_kafka_AdminOptions_destroy(self.options.as_ptr()) }
+    }
+}
+
+/// An answer of librdkafka.
+struct Event(NonNull<sys::rd_kafka_event_t>);
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: ours since `rd_kafka_queue_poll` returned it; nothing borrowed from it is left.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) }
+    }
+}
+
+fn unexpected_event() -> KafkaError {
+    KafkaError {
+        code: RDKafkaErrorCode::Fail,
+        message: "librdkafka answered with another event than was asked for".to_owned(),
+    }
+}
+
+/// # Safety
+/// `list` is null or points to `count` elements that outlive the result's use.
+unsafe fn slice<'a, T>(list: *mut *const T, count: usize) -> &'a [*const T] {
+    if list.is_null() {
+        return &[];
+    }
+    // SAFETY: not null, and the caller vouches for count and life.
+    unsafe { std::slice::from_raw_parts(list, count) }
+}
