@@ -1,9 +1,26 @@
 //! The row of `notifications`: what is written, and what is read back.
+//!
+//! What a message says is read in `decode`; here it is joined with where and when the record was
+//! found. How a row becomes bytes for PostgreSQL is in `store`.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::event::{Event, RawReason};
+use crate::notification_id::PartitionHash;
+use crate::record::{Header, Record, RecordTime};
+
+/// The earliest believable time of a record: 2000-01-01, milliseconds since 1970. Before it there
+/// was no Kafka, only clocks that were never set.
+const EARLIEST_BELIEVABLE_MS: i64 = 946_684_800_000;
+/// How far a record's time may be ahead of the recorder's: clocks differ a little.
+const BELIEVABLE_AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 /// A row to be written. Everything that the table has but `batch_id`, which the write transaction
 /// knows.
@@ -57,4 +74,120 @@ pub struct NewNotification {
     pub value_bytes: Option<i32>,
     /// SHA-256 of the value; none for a null value.
     pub value_sha256: Option<[u8; 32]>,
+}
+
+impl NewNotification {
+    /// The row of a record.
+    ///
+    /// `generation` is the partition's `topic_generation`, `partition_hash` the hash of this
+    /// partition in that generation, and `recorded_at` the time on PostgreSQL's clock.
+    pub fn from_record(
+        record: Record,
+        event: Event,
+        generation: i32,
+        partition_hash: PartitionHash,
+        recorded_at: DateTime<Utc>,
+    ) -> Self {
+        let occurred_at = occurred_at(record.time, recorded_at);
+        let value = record.value.as_deref();
+        Self {
+            notification_id: partition_hash.id(occurred_at.timestamp_millis(), record.offset),
+            customer_id: event.customer_id,
+            runner_id: event.runner_id,
+            order_id: event.order_id,
+            event: event.json,
+            event_bytes: i32::try_from(event.json_printed_bytes).unwrap_or(i32::MAX),
+            status: event.status.as_str(),
+            created_at: recorded_at,
+            source_topic: record.partition.topic,
+            event_type: event.event_type,
+            correlation_id: event.correlation_id,
+            source_service: Some(event.source_service),
+            occurred_at,
+            kafka_timestamp_ms: record.time.millis(),
+            timestamp_type: record.time.type_number(),
+            source_partition: Some(record.partition.partition),
+            source_offset: Some(record.offset),
+            topic_generation: generation,
+            message_key: record.key,
+            headers: headers_json(&record.headers),
+            // Kafka counts a value's bytes in an i32
+            value_bytes: value.map(|value| i32::try_from(value.len()).unwrap_or(i32::MAX)),
+            value_sha256: value.map(|value| Sha256::digest(value).into()),
+            raw: record.value.filter(|_| event.raw_reason.is_some()),
+            raw_reason: event.raw_reason.map(RawReason::as_str),
+        }
+    }
+}
+
+/// When a record happened: its Kafka timestamp where it is believable (2000-01-01 to five minutes
+/// after it was recorded), else the recorded time cut to milliseconds, so that one producer's
+/// wrong clock does not own every feed.
+fn occurred_at(time: RecordTime, recorded_at: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = recorded_at
+        .checked_add_signed(BELIEVABLE_AHEAD)
+        .map_or(i64::MAX, |latest| latest.timestamp_millis());
+    time.millis()
+        .filter(|ms| (EARLIEST_BELIEVABLE_MS..=latest).contains(ms))
+        .and_then(DateTime::from_timestamp_millis)
+        .unwrap_or_else(|| recorded_at.trunc_subsecs(3))
+}
+
+/// A header as the column `headers` shows it.
+#[derive(Debug, Serialize)]
+struct HeaderJson<'a> {
+    #[serde(flatten)]
+    name: NameJson<'a>,
+    #[serde(flatten)]
+    value: ValueJson<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum NameJson<'a> {
+    Name(&'a str),
+    NameBase64(String),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum ValueJson<'a> {
+    Value(Option<&'a str>),
+    ValueBase64(String),
+}
+
+impl<'a> HeaderJson<'a> {
+    fn new(header: &'a Header) -> Self {
+        let name = storable_text(&header.name).map_or_else(
+            || NameJson::NameBase64(BASE64.encode(&header.name)),
+            NameJson::Name,
+        );
+        let value = header
+            .value
+            .as_deref()
+            .map_or(ValueJson::Value(None), |bytes| {
+                storable_text(bytes).map_or_else(
+                    || ValueJson::ValueBase64(BASE64.encode(bytes)),
+                    |text| ValueJson::Value(Some(text)),
+                )
+            });
+        Self { name, value }
+    }
+}
+
+/// The column `headers`: in order, with duplicates; `None` where there are none.
+fn headers_json(headers: &[Header]) -> Option<String> {
+    if headers.is_empty() {
+        return None;
+    }
+    let headers: Vec<_> = headers.iter().map(HeaderJson::new).collect();
+    // texts and nulls always become JSON
+    serde_json::to_string(&headers).ok()
+}
+
+/// The text in `bytes`, where `jsonb` can store it: UTF-8 without NUL.
+fn storable_text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
 }
