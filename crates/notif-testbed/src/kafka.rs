@@ -319,7 +319,8 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
     [own, FIXED.to_owned()].into_iter().chain(further).collect()
 }
 
-/// One node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
+/// A crashed broker is let in again only when the session of its former life has run out, hence the
+/// short session; one node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
 const FIXED: &str = "\
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
@@ -334,6 +335,8 @@ auto.create.topics.enable=false
 message.max.bytes=20971520
 replica.fetch.max.bytes=20971520
 socket.request.max.bytes=104857600
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=200
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304
