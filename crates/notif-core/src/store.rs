@@ -6,13 +6,14 @@
 
 pub mod batch;
 pub mod commit;
-pub mod connection;
 pub mod database_url;
 pub mod error;
 pub mod gap;
 pub mod migrate;
 pub mod offset;
 pub mod run;
+pub mod session;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
+pub use session::Session;

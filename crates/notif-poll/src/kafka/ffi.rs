@@ -19,9 +19,11 @@ use std::time::Duration;
 
 use notif_core::record::{Header, PartitionId, Record, RecordTime};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
+
+use super::Client;
 
 /// Something that came out of the consumer's queue.
 #[derive(Debug)]
@@ -54,12 +56,12 @@ pub(crate) struct ConsumerQueue<'c> {
     queue: NonNull<sys::rd_kafka_queue_t>,
     buffer: Vec<*mut sys::rd_kafka_message_t>,
     topics: HashMap<Vec<u8>, Arc<str>>,
-    consumer: PhantomData<&'c BaseConsumer>,
+    consumer: PhantomData<&'c Client>,
 }
 
 impl<'c> ConsumerQueue<'c> {
     /// The queue of `consumer`; `None` where it has no group, hence no queue.
-    pub(crate) fn of(consumer: &'c BaseConsumer) -> Option<Self> {
+    pub(crate) fn of(consumer: &'c Client) -> Option<Self> {
         // SAFETY: native_ptr is the live handle of `consumer`, which the result's lifetime keeps
         // borrowed. The returned reference is ours and is given back in `drop`.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
@@ -86,7 +88,9 @@ impl<'c> ConsumerQueue<'c> {
         // negative: an error about the queue itself, which has nothing to give then
         let taken = usize::try_from(taken).unwrap_or(0);
         for place in self.buffer.iter().take(taken) {
-            let Some(message) = NonNull::new(*place) else { continue };
+            let Some(message) = NonNull::new(*place) else {
+                continue;
+            };
             // SAFETY: each of the first `taken` pointers is a message that is ours until it is
             // destroyed, which happens once, right after it was copied.
             unsafe {
@@ -120,7 +124,10 @@ unsafe fn copy_message(
             // SAFETY: without an error, payload and key are null or point to as many bytes as
             // their lengths say, and live as long as the message.
             let (value, key) = unsafe {
-                (bytes(message.payload, message.len), bytes(message.key, message.key_len))
+                (
+                    bytes(message.payload, message.len),
+                    bytes(message.key, message.key_len),
+                )
             };
             Received::Record(Record {
                 partition,
@@ -133,9 +140,10 @@ unsafe fn copy_message(
                 value,
             })
         }
-        (RDKafkaErrorCode::PartitionEOF, Some(id)) => {
-            Received::EndOfPartition { id, offset: message.offset }
-        }
+        (RDKafkaErrorCode::PartitionEOF, Some(id)) => Received::EndOfPartition {
+            id,
+            offset: message.offset,
+        },
         (code, id) => {
             // SAFETY: the message is live; its error string is static or lives as long as it does.
             let message = unsafe { text(sys::rd_kafka_message_errstr(message)) };
@@ -162,7 +170,10 @@ unsafe fn partition_of(
         topics.insert(name.to_vec(), Arc::clone(&topic));
         topic
     };
-    Some(PartitionId { topic, partition: message.partition })
+    Some(PartitionId {
+        topic,
+        partition: message.partition,
+    })
 }
 
 /// # Safety
@@ -234,7 +245,9 @@ unsafe fn text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: not null, and the caller vouches for the NUL.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn timeout_ms(timeout: Duration) -> i32 {
@@ -265,12 +278,14 @@ const NO_TOPIC_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /// Asks for topics by name: partitions and ids in one call. The outer error is about the whole call.
 pub(crate) fn describe_topics(
-    consumer: &BaseConsumer,
+    consumer: &Client,
     names: &[String],
     timeout: Duration,
 ) -> Result<Vec<(String, Result<TopicDescription, KafkaError>)>, KafkaError> {
-    let owned: Vec<CString> =
-        names.iter().filter_map(|name| CString::new(name.as_str()).ok()).collect();
+    let owned: Vec<CString> = names
+        .iter()
+        .filter_map(|name| CString::new(name.as_str()).ok())
+        .collect();
     let mut pointers: Vec<*const c_char> = owned.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: `pointers` holds as many NUL-terminated strings as is said, alive in `owned`;
     // librdkafka copies them.
@@ -297,7 +312,10 @@ pub(crate) fn describe_topics(
         }
         let mut count = 0_usize;
         let list = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        Ok(slice(list, count).iter().map(|topic| copy_topic(*topic)).collect())
+        Ok(slice(list, count)
+            .iter()
+            .map(|topic| copy_topic(*topic))
+            .collect())
     }
 }
 
@@ -315,7 +333,9 @@ unsafe fn copy_topic(
             let message = text(sys::rd_kafka_error_string(error));
             return (name, Err(KafkaError { code, message }));
         }
-        let id = text(sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic)));
+        let id = text(sys::rd_kafka_Uuid_base64str(
+            sys::rd_kafka_TopicDescription_topic_id(topic),
+        ));
         let mut count = 0_usize;
         let list = sys::rd_kafka_TopicDescription_partitions(topic, &raw mut count);
         let partitions = slice(list, count)
@@ -323,7 +343,13 @@ unsafe fn copy_topic(
             .map(|partition| sys::rd_kafka_TopicPartitionInfo_partition(*partition))
             .collect();
         let topic_id = (!id.is_empty() && id != NO_TOPIC_ID).then_some(id);
-        (name, Ok(TopicDescription { topic_id, partitions }))
+        (
+            name,
+            Ok(TopicDescription {
+                topic_id,
+                partitions,
+            }),
+        )
     }
 }
 
@@ -341,7 +367,7 @@ pub(crate) enum Which {
 /// Asks one offset of each partition, in one call that librdkafka spreads over the leaders. The
 /// inner error is about one partition, the outer about the whole call.
 pub(crate) fn list_offsets(
-    consumer: &BaseConsumer,
+    consumer: &Client,
     partitions: &[PartitionId],
     which: Which,
     timeout: Duration,
@@ -354,10 +380,11 @@ pub(crate) fn list_offsets(
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for id in partitions {
         // the two logical offsets are Kafka's own -2 and -1, which is what this call wants
-        list.add_partition_offset(&id.topic, id.partition, spec).map_err(|error| KafkaError {
-            code: RDKafkaErrorCode::InvalidArgument,
-            message: error.to_string(),
-        })?;
+        list.add_partition_offset(&id.topic, id.partition, spec)
+            .map_err(|error| KafkaError {
+                code: RDKafkaErrorCode::InvalidArgument,
+                message: error.to_string(),
+            })?;
     }
     let event = AdminCall::new(
         consumer,
@@ -378,7 +405,10 @@ pub(crate) fn list_offsets(
         }
         let mut count = 0_usize;
         let infos = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
-        Ok(slice(infos, count).iter().filter_map(|info| copy_offset(*info)).collect())
+        Ok(slice(infos, count)
+            .iter()
+            .filter_map(|info| copy_offset(*info))
+            .collect())
     }
 }
 
@@ -388,8 +418,7 @@ unsafe fn copy_offset(
     info: *const sys::rd_kafka_ListOffsetsResultInfo_t,
 ) -> Option<(PartitionId, Result<i64, KafkaError>)> {
     // SAFETY: the element lives as long as the result.
-    let element =
-        unsafe { sys::rd_kafka_ListOffsetsResultInfo_topic_partition(info).as_ref() }?;
+    let element = unsafe { sys::rd_kafka_ListOffsetsResultInfo_topic_partition(info).as_ref() }?;
     // SAFETY: an element's topic is a NUL-terminated string.
     let id = PartitionId::new(unsafe { text(element.topic) }, element.partition);
     let code = RDKafkaErrorCode::from(element.err);
@@ -397,7 +426,10 @@ unsafe fn copy_offset(
         Ok(element.offset)
     } else {
         // an element without a real offset is no answer, whatever its error says
-        Err(KafkaError { code, message: code.to_string() })
+        Err(KafkaError {
+            code,
+            message: code.to_string(),
+        })
     };
     Some((id, answer))
 }
@@ -414,17 +446,13 @@ impl IsolationNames for Isolation {
 
 /// One admin call: its options, its queue, and the wait for its answer.
 struct AdminCall<'c> {
-    consumer: &'c BaseConsumer,
+    consumer: &'c Client,
     options: NonNull<sys::rd_kafka_AdminOptions_t>,
     timeout: Duration,
 }
 
 impl<'c> AdminCall<'c> {
-    fn new(
-        consumer: &'c BaseConsumer,
-        operation: sys::rd_kafka_admin_op_t,
-        timeout: Duration,
-    ) -> Self {
+    fn new(consumer: &'c Client, operation: sys::rd_kafka_admin_op_t, timeout: Duration) -> Self {
         // SAFETY: the handle is live; the call returns an object of ours, never null (librdkafka
         // ends the process where memory runs out).
         let options = unsafe {
@@ -444,13 +472,18 @@ impl<'c> AdminCall<'c> {
                 why.len(),
             );
         }
-        Self { consumer, options, timeout }
+        Self {
+            consumer,
+            options,
+            timeout,
+        }
     }
 
     fn isolation(self, level: Isolation) -> Self {
         // SAFETY: the options are live; an error object, where there is one, is ours to destroy.
         unsafe {
-            let error = sys::rd_kafka_AdminOptions_set_isolation_level(self.options.as_ptr(), level);
+            let error =
+                sys::rd_kafka_AdminOptions_set_isolation_level(self.options.as_ptr(), level);
             if !error.is_null() {
                 sys::rd_kafka_error_destroy(error);
             }

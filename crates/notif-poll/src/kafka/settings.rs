@@ -55,7 +55,9 @@ const PROPOSED: [(&str, &str); 12] = [
 /// Is this a setting whose value must not stand on a command line?
 pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    key.contains("password") || key.contains("secret") || key == "ssl.key.pem"
+    key.contains("password")
+        || key.contains("secret")
+        || key == "ssl.key.pem"
         || key == "sasl.oauthbearer.config"
 }
 

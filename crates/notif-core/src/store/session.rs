@@ -1,0 +1,117 @@
+//! One connection of the poller and of the operator's commands, with all that they ask of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+
+use super::commit::{Committed, batch_commit};
+use super::gap::{UnannouncedGap, gap_announce_in_txn};
+use super::offset::{
+    FirstOffset, Observation, OffsetRow, history_list, offset_insert_first, offset_list,
+    offset_observe_in_txn,
+};
+use super::run::{RunEnd, RunStart, cluster_fix, run_begin, run_end_in_txn};
+use super::{DatabaseUrl, StoreError, batch, migrate};
+use crate::batch::Batch;
+use crate::plan::History;
+use crate::record::PartitionId;
+
+/// A connection.
+pub struct Session(PgConnection);
+
+impl Session {
+    /// Connects. libpq has no time-out of its own for a server that vanished, so every one that it
+    /// offers is set where the connection string does not: five seconds to connect, and a dead host
+    /// noticed within fifteen.
+    pub fn connect(url: &DatabaseUrl, application: &str) -> Result<Self, StoreError> {
+        let url = url
+            .clone()
+            .with_default("connect_timeout", "5")
+            .with_default("keepalives_idle", "5")
+            .with_default("keepalives_interval", "3")
+            .with_default("keepalives_count", "3")
+            .with_default("tcp_user_timeout", "15000")
+            .with_default("application_name", application);
+        Ok(Self(PgConnection::establish(url.as_str())?))
+    }
+
+    /// Brings the schema up to date; the migrations that ran. See [`migrate::migrate`].
+    pub fn migrate(&mut self) -> Result<Vec<String>, StoreError> {
+        migrate::migrate(&mut self.0)
+    }
+
+    /// Undoes all migrations: for the test that proves them.
+    pub fn revert_all(&mut self) -> Result<(), StoreError> {
+        migrate::revert_all(&mut self.0)
+    }
+
+    /// Does the schema fit a binary of version `ours`?
+    pub fn schema_check(&mut self, ours: &str) -> Result<(), StoreError> {
+        migrate::schema_check(&mut self.0, ours)
+    }
+
+    /// Begins a run. See [`super::run::run_begin`].
+    pub fn run_begin(
+        &mut self,
+        deadline_seconds: f64,
+        host: &str,
+        version: &str,
+    ) -> Result<RunStart, StoreError> {
+        run_begin(&mut self.0, deadline_seconds, host, version)
+    }
+
+    /// Fixes the Kafka cluster that is recorded, on the first poll; which one it is.
+    pub fn cluster_fix(&mut self, seen: &str) -> Result<String, StoreError> {
+        cluster_fix(&mut self.0, seen)
+    }
+
+    /// Every row of the offset table.
+    pub fn offset_list(&mut self) -> Result<BTreeMap<PartitionId, OffsetRow>, StoreError> {
+        offset_list(&mut self.0)
+    }
+
+    /// What else is known of partitions without an offset row.
+    pub fn history_list(
+        &mut self,
+        partitions: &[PartitionId],
+        known_topics: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<PartitionId, History>, StoreError> {
+        history_list(&mut self.0, partitions, known_topics)
+    }
+
+    /// Writes first offset rows. See [`offset_insert_first`].
+    pub fn offset_insert_first(
+        &mut self,
+        run_id: i64,
+        firsts: &[FirstOffset],
+    ) -> Result<(), StoreError> {
+        offset_insert_first(&mut self.0, run_id, firsts)
+    }
+
+    /// Writes a batch. See [`batch_commit`].
+    pub fn batch_commit(&mut self, run_id: i64, batch: Batch) -> Result<Committed, StoreError> {
+        batch_commit(&mut self.0, run_id, batch)
+    }
+
+    /// Ends a run, in one small transaction: what was seen of each partition, the losses that this
+    /// run tells of, and how it ended, which `end` decides once it knows the losses.
+    pub fn run_end(
+        &mut self,
+        run_id: i64,
+        seen: &[Observation],
+        end: impl FnOnce(&[UnannouncedGap]) -> RunEnd,
+    ) -> Result<Vec<UnannouncedGap>, StoreError> {
+        let conn = &mut self.0;
+        batch::begin(conn)?;
+        let outcome = offset_observe_in_txn(conn, seen)
+            .and_then(|()| gap_announce_in_txn(conn, run_id))
+            .and_then(|gaps| run_end_in_txn(conn, &end(&gaps)).map(|()| gaps));
+        match outcome {
+            Ok(gaps) => batch::commit_without_rows(conn).map(|()| gaps),
+            Err(error) => {
+                batch::rollback(conn);
+                Err(error)
+            }
+        }
+    }
+}

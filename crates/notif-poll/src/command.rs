@@ -1,0 +1,4 @@
+//! The commands, one file each: ask, call, report.
+
+pub(crate) mod migrate;
+pub(crate) mod poll;

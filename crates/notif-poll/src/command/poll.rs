@@ -1,0 +1,296 @@
+//! One poll (design, section 4): what is stored, what Kafka has, what to do, and doing it.
+//!
+//! The offset rows are read *before* Kafka is asked for its offsets. That order is what lets a
+//! verdict be believed at once: a concurrent run can only have moved the stored offset forward since,
+//! which the fence notices, and every end that Kafka then gives is at least what any run had seen when
+//! it wrote the row.
+
+mod facts;
+mod summary;
+
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use notif_core::batch::{Gap, GapReason};
+use notif_core::offset::NextOffset;
+use notif_core::plan::{Memory, Seen, Verdict};
+use notif_core::record::PartitionId;
+use notif_core::store::offset::{FirstOffset, OffsetRow};
+use notif_core::store::run::RunStart;
+use notif_core::store::{DatabaseUrl, Session, StoreError};
+
+use crate::cli::Settings;
+use crate::clock::RunClock;
+use crate::config::{Config, Environment, poll_config};
+use crate::deadline::{Deadline, WaitsFor};
+use crate::exit::{Exit, Failure};
+use crate::kafka::{self, Client, KafkaError, mirror};
+use crate::pipeline::{self, Outcome, Task};
+use crate::report::Report;
+use facts::{Facts, Planned};
+
+/// How long Kafka may take to say which topics there are.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the watchdog adds to the deadline: a run without an end after that was killed.
+const WATCHDOG_GRACE: Duration = Duration::from_secs(5);
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A run that has begun.
+struct Run {
+    start: RunStart,
+    clock: RunClock,
+    deadline: Deadline,
+    database: DatabaseUrl,
+    client: Arc<Client>,
+}
+
+pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, Failure> {
+    let config = poll_config(settings, env)?;
+    let deadline = Deadline::start(config.deadline).map_err(|error| Failure {
+        exit: Exit::Internal,
+        error,
+        hint: None,
+    })?;
+    let client = kafka::connect(
+        &config.kafka.bootstrap,
+        &config.kafka.group,
+        &config.kafka.properties,
+    )
+    .context("a setting of the Kafka client cannot be used")
+    .map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            error,
+            "librdkafka's CONFIGURATION.md lists them",
+        )
+    })?;
+    // dropping a consumer waits for the library, and for 45 s where a broker is gone: the process ends
+    // with it instead
+    let client: ManuallyDrop<Arc<Client>> = ManuallyDrop::new(Arc::new(client));
+    deadline.waiting_for(WaitsFor::Database);
+    let (opened, topics) = ask_both(&config, &client, &deadline);
+    let (mut session, start, rows) = opened?;
+    let run = Run {
+        clock: RunClock::set(start.started_at),
+        start,
+        database: config.database.clone(),
+        client: Arc::clone(&client),
+        deadline,
+    };
+    let report = match observe(&run, &config, &mut session, rows, topics) {
+        Ok(facts) => record(&run, session, &facts),
+        Err(failure) => summary::give_up(&run, &mut session, failure),
+    };
+    Ok(report)
+}
+
+type Opened = Result<(Session, RunStart, BTreeMap<PartitionId, OffsetRow>), StoreError>;
+type Topics = Result<BTreeMap<String, kafka::topic::TopicAnswer>, KafkaError>;
+
+/// PostgreSQL and Kafka are connected to at the same time. Only patterns need the one for the other:
+/// a topic that a pattern once found is asked for by name, so that its absence is noticed.
+fn ask_both(config: &Config, client: &Client, deadline: &Deadline) -> (Opened, Topics) {
+    let describe = |rows: Option<&BTreeMap<PartitionId, OffsetRow>>| {
+        let stored = rows
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .map(|id| &*id.topic)
+            .collect();
+        let timeout = DESCRIBE_TIMEOUT.min(deadline.left());
+        kafka::topic::topics_describe(client, &config.kafka.topics, &stored, timeout)
+    };
+    if !config.kafka.topics.patterns.is_empty() {
+        let opened = open(config);
+        let topics = describe(opened.as_ref().ok().map(|(_, _, rows)| rows));
+        return (opened, topics);
+    }
+    thread::scope(|scope| {
+        let topics = scope.spawn(|| describe(None));
+        let opened = open(config);
+        let topics = match topics.join() {
+            Ok(topics) => topics,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        (opened, topics)
+    })
+}
+
+fn open(config: &Config) -> Opened {
+    let mut session = Session::connect(&config.database, "notif-poll")?;
+    session.schema_check(VERSION)?;
+    let deadline = config.deadline.saturating_add(WATCHDOG_GRACE);
+    let start = session.run_begin(deadline.as_secs_f64(), &host_name(), VERSION)?;
+    let rows = session.offset_list()?;
+    Ok((session, start, rows))
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// Asks Kafka what there is, plans, and writes first offset rows.
+fn observe(
+    run: &Run,
+    config: &Config,
+    session: &mut Session,
+    rows: BTreeMap<PartitionId, OffsetRow>,
+    topics: Topics,
+) -> Result<Facts, Failure> {
+    run.deadline.waiting_for(WaitsFor::Kafka);
+    let topics = topics.map_err(|error| {
+        let error = anyhow!(error)
+            .context(format!("cannot reach Kafka at {}", config.kafka.bootstrap));
+        Failure::new(
+            Exit::Kafka,
+            error,
+            "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
+        )
+    })?;
+    check_cluster(run, session)?;
+    let mut facts = Facts::collect(&config.kafka.topics, rows, topics);
+    facts.ask_watermarks(&run.client, run.deadline.left());
+    run.deadline.waiting_for(WaitsFor::Database);
+    facts.ask_history(session)?;
+    facts.plan();
+    let firsts = first_offsets(&facts);
+    if !firsts.is_empty() {
+        session.offset_insert_first(run.start.run_id, &firsts)?;
+        let new: Vec<_> = firsts.into_iter().map(|first| first.id).collect();
+        facts.reload(session.offset_list()?, &new);
+        run.deadline.waiting_for(WaitsFor::Kafka);
+        facts.ask_watermarks_of(&run.client, &new, run.deadline.left());
+        facts.plan();
+    }
+    run.deadline.waiting_for(WaitsFor::Itself);
+    Ok(facts)
+}
+
+/// Offsets of one cluster mean nothing in another.
+fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
+    let Some(seen) = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()))
+    else {
+        return Ok(());
+    };
+    let fixed = session.cluster_fix(&seen)?;
+    if fixed == seen {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        anyhow!("this is Kafka cluster {seen}, the record is of cluster {fixed}"),
+        "point KAFKA_BOOTSTRAP_SERVERS at the cluster that is recorded; nothing was written",
+    ))
+}
+
+fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
+    facts
+        .partitions
+        .iter()
+        .filter_map(|(id, planned)| {
+            let Some(Verdict::First { low, ours }) = planned.verdict else {
+                return None;
+            };
+            let topic_id = match &planned.seen {
+                Seen::Present { topic_id, .. } => topic_id.clone(),
+                _ => None,
+            };
+            let reason = if ours {
+                GapReason::Retention
+            } else {
+                GapReason::BeforeFirstPoll
+            };
+            let from = NextOffset::at(0);
+            let gap = (low > from).then_some(Gap {
+                from,
+                to: low,
+                reason,
+            });
+            Some(FirstOffset {
+                id: id.clone(),
+                low,
+                topic_id,
+                gap,
+            })
+        })
+        .collect()
+}
+
+/// Reads what the plan says, then ends the run.
+fn record(run: &Run, session: Session, facts: &Facts) -> Report {
+    let tasks: Vec<Task> = facts
+        .partitions
+        .iter()
+        .filter_map(|(id, planned)| task(id, planned))
+        .collect();
+    if tasks.is_empty() {
+        return finish(run, session, facts, None);
+    }
+    let drained = pipeline::run(
+        &run.client,
+        session,
+        &run.database,
+        &tasks,
+        run.start.run_id,
+        run.clock,
+        &run.deadline,
+    );
+    match drained {
+        Ok((session, outcome)) => finish(run, session, facts, Some(outcome)),
+        Err(error) => Report::failed(&Failure::new(Exit::Internal, error, crate::exit::REPORT_IT)),
+    }
+}
+
+fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {
+    let (Memory::Row(stored), Some(verdict)) = (&planned.memory, &planned.verdict) else {
+        return None;
+    };
+    let (gap, from, to) = match *verdict {
+        Verdict::Read { from, to } => (None, from, to),
+        Verdict::Gap {
+            lost_from,
+            from,
+            to,
+        } => (
+            Some(Gap {
+                from: lost_from,
+                to: from,
+                reason: GapReason::Retention,
+            }),
+            from,
+            to,
+        ),
+        _ => return None,
+    };
+    Some(Task {
+        id: id.clone(),
+        generation: stored.generation,
+        last: stored.last,
+        gap,
+        from,
+        to,
+    })
+}
+
+/// Mirrors the offsets, stores what was seen, and reports.
+fn finish(run: &Run, mut session: Session, facts: &Facts, outcome: Option<Outcome>) -> Report {
+    let positions = summary::positions(facts, outcome.as_ref());
+    if outcome
+        .as_ref()
+        .is_none_or(|outcome| outcome.kafka_lost.is_none())
+    {
+        run.deadline.waiting_for(WaitsFor::Kafka);
+        mirror::offsets_mirror(&run.client, &positions);
+    }
+    run.deadline.waiting_for(WaitsFor::Database);
+    let report = summary::end(run, &mut session, facts, outcome, &positions);
+    run.deadline.waiting_for(WaitsFor::Itself);
+    report
+}

@@ -1,0 +1,306 @@
+//! The end of a run: what it means, what is stored of it, what is said.
+
+use notif_core::offset::NextOffset;
+use notif_core::plan::{Memory, Verdict};
+use notif_core::record::PartitionId;
+use notif_core::stable_end;
+use notif_core::store::Session;
+use notif_core::store::offset::Observation;
+use notif_core::store::run::RunEnd;
+
+use super::Run;
+use super::facts::{Facts, Planned};
+use crate::exit::{Exit, Failure};
+use crate::pipeline::{Drained, Outcome};
+use crate::report::{OutcomeName, PartitionReport, Report};
+
+/// Where each healthy partition goes on.
+pub(super) fn positions(
+    facts: &Facts,
+    outcome: Option<&Outcome>,
+) -> Vec<(PartitionId, NextOffset)> {
+    facts
+        .partitions
+        .iter()
+        .filter_map(|(id, planned)| {
+            let Memory::Row(stored) = &planned.memory else {
+                return None;
+            };
+            let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
+            match planned.verdict.as_ref()? {
+                // what another run does is its to tell
+                Verdict::Read { .. } | Verdict::Gap { .. } if drained.is_some_and(|d| d.left) => {
+                    None
+                }
+                Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => Some((
+                    id.clone(),
+                    drained.map_or(stored.last.next(), |drained| drained.next),
+                )),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// Stores what the run saw and how it ended; the report of it.
+pub(super) fn end(
+    run: &Run,
+    session: &mut Session,
+    facts: &Facts,
+    outcome: Option<Outcome>,
+    positions: &[(PartitionId, NextOffset)],
+) -> Report {
+    let seen: Vec<Observation> = positions
+        .iter()
+        .filter_map(|(id, next)| observation(run, facts, id, *next))
+        .collect();
+    let mut report = report(run, facts, outcome.as_ref(), &seen);
+    let failure = outcome
+        .and_then(|outcome| outcome.failure)
+        .map(Failure::from);
+    if let Some(failure) = failure {
+        add_failure(&mut report, &failure);
+    }
+    close(run, session, report, &seen)
+}
+
+/// Ends a run that could not do its work but reached PostgreSQL.
+pub(super) fn give_up(run: &Run, session: &mut Session, failure: Failure) -> Report {
+    let mut report = Report::failed(&failure);
+    report.run = Some(run.start.run_id);
+    report.started_at = Some(run.start.started_at);
+    report.exit_codes.clear();
+    add_failure(&mut report, &failure);
+    close(run, session, report, &[])
+}
+
+fn add_failure(report: &mut Report, failure: &Failure) {
+    report.exit_codes.push(failure.exit);
+    report.error = Some(format!("{:#}", failure.error));
+    report.hint.clone_from(&failure.hint);
+}
+
+/// Writes the end of the run, adding the losses that it tells of; the finished report.
+fn close(run: &Run, session: &mut Session, mut report: Report, seen: &[Observation]) -> Report {
+    report.ended_at = Some(run.clock.now());
+    let written = session.run_end(run.start.run_id, seen, |gaps| {
+        report.gaps = gaps.iter().map(Into::into).collect();
+        if !gaps.is_empty() {
+            report.exit_codes.push(Exit::Gap);
+        }
+        decide(&mut report);
+        run_end(run, &report)
+    });
+    if let Err(error) = written {
+        // the record itself is safe: only the note about this run is missing
+        let failure = Failure::from(error);
+        log::warn!(
+            "the end of the run could not be written: {:#}",
+            failure.error
+        );
+        if report.error.is_none() {
+            add_failure(&mut report, &failure);
+        }
+        decide(&mut report);
+    }
+    report
+}
+
+fn run_end(run: &Run, report: &Report) -> RunEnd {
+    let code = |exit: Exit| i16::from(exit.code());
+    let touched: Vec<&PartitionReport> = report
+        .partitions
+        .iter()
+        .filter(|p| p.records > 0 || p.problem.is_some() || p.verdict != "nothing")
+        .collect();
+    RunEnd {
+        run_id: run.start.run_id,
+        ended_at: report.ended_at.unwrap_or(run.start.started_at),
+        outcome: report.outcome.as_str().to_owned(),
+        exit_code: code(report.exit_code),
+        exit_codes: report.exit_codes.iter().copied().map(code).collect(),
+        records: report.records,
+        bytes: report.bytes,
+        unparseable: report.unparseable,
+        detail: serde_json::to_string(&touched)
+            .ok()
+            .filter(|_| !touched.is_empty()),
+    }
+}
+
+/// Sorts the exit codes and names the outcome by the first of them.
+fn decide(report: &mut Report) {
+    report.exit_codes.sort();
+    report.exit_codes.dedup();
+    if report.exit_codes.is_empty() {
+        report.exit_codes.push(Exit::Drained);
+    }
+    report.exit_code = report.exit_codes.first().copied().unwrap_or(Exit::Drained);
+    report.outcome = match report.exit_code {
+        Exit::Drained => report.outcome,
+        Exit::Behind => OutcomeName::Behind,
+        Exit::Gap => OutcomeName::Gap,
+        Exit::Stopped => OutcomeName::Stopped,
+        Exit::Usage
+        | Exit::Schema
+        | Exit::Database
+        | Exit::Kafka
+        | Exit::Internal
+        | Exit::Mismatch => OutcomeName::Failed,
+    };
+}
+
+fn observation(
+    run: &Run,
+    facts: &Facts,
+    id: &PartitionId,
+    next: NextOffset,
+) -> Option<Observation> {
+    let planned = facts.partitions.get(id)?;
+    let (row, watermarks) = (planned.row.as_ref()?, planned.watermarks()?);
+    let topic_id = match &planned.seen {
+        notif_core::plan::Seen::Present { topic_id, .. } => topic_id.clone(),
+        _ => None,
+    };
+    let instant = run.start.started_at;
+    Some(Observation {
+        id: id.clone(),
+        generation: row.stored.generation,
+        topic_id,
+        watermarks,
+        end_moved_at: stable_end::moved_at(row.end_moved, watermarks, instant),
+        freshness: row.freshness.after_run(instant, watermarks.high, next),
+    })
+}
+
+fn report(run: &Run, facts: &Facts, outcome: Option<&Outcome>, seen: &[Observation]) -> Report {
+    let mut codes = Vec::new();
+    let partitions: Vec<PartitionReport> = facts
+        .partitions
+        .iter()
+        .filter_map(|(id, planned)| {
+            let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
+            let hanging = seen.iter().find(|o| o.id == *id).is_some_and(|o| {
+                stable_end::is_hanging(o.end_moved_at, o.watermarks, run.start.started_at)
+            });
+            partition_report(id, planned, drained, hanging)
+        })
+        .collect();
+    let unreachable = partitions
+        .iter()
+        .filter(|p| p.verdict == "unreachable")
+        .count();
+    if unreachable > 0 && unreachable == partitions.len() {
+        codes.push(Exit::Kafka);
+    } else if partitions.iter().any(|p| p.problem.is_some()) {
+        codes.push(Exit::Stopped);
+    }
+    let lost = outcome.and_then(|outcome| outcome.kafka_lost.clone());
+    if lost.is_some() {
+        codes.push(Exit::Kafka);
+    } else if partitions.iter().any(|p| !p.done && p.problem.is_none()) {
+        codes.push(Exit::Behind);
+    }
+    let all_left =
+        outcome.is_some_and(|o| !o.partitions.is_empty() && o.partitions.values().all(|d| d.left));
+    Report {
+        run: Some(run.start.run_id),
+        outcome: match outcome {
+            None => OutcomeName::Nothing,
+            Some(outcome) if all_left && outcome.records == 0 => OutcomeName::Busy,
+            Some(_) => OutcomeName::Drained,
+        },
+        exit_code: Exit::Drained,
+        exit_codes: codes,
+        started_at: Some(run.start.started_at),
+        ended_at: None,
+        records: outcome.map_or(0, |outcome| outcome.records),
+        bytes: outcome.map_or(0, |outcome| outcome.bytes),
+        unparseable: outcome.map_or(0, |outcome| outcome.unparseable),
+        partitions,
+        gaps: Vec::new(),
+        unseen_topics: facts.unseen_topics.clone(),
+        hint: lost
+            .as_ref()
+            .map(|_| "what was read is stored; the next run goes on".to_owned()),
+        error: lost,
+    }
+}
+
+fn partition_report(
+    id: &PartitionId,
+    planned: &Planned,
+    drained: Option<&Drained>,
+    hanging: bool,
+) -> Option<PartitionReport> {
+    let verdict = planned.verdict.as_ref()?;
+    let stored = match &planned.memory {
+        Memory::Row(stored) => Some(stored),
+        Memory::NoRow(_) => None,
+    };
+    let (from, end) = match *verdict {
+        Verdict::Read { from, to } | Verdict::Gap { from, to, .. } => {
+            (Some(from.get()), Some(to.get()))
+        }
+        _ => (
+            None,
+            planned.watermarks().map(|watermarks| watermarks.end.get()),
+        ),
+    };
+    let problem = drained
+        .and_then(|drained| drained.problem.clone())
+        .or_else(|| problem_of(verdict))
+        .or_else(|| hanging.then(hanging_problem));
+    Some(PartitionReport {
+        topic: id.topic.to_string(),
+        partition: id.partition,
+        generation: stored.map(|stored| stored.generation),
+        verdict: verdict.name(),
+        from,
+        to: drained
+            .map(|d| d.next.get())
+            .or_else(|| stored.map(|s| s.last.next().get())),
+        end,
+        records: drained.map_or(0, |drained| drained.records),
+        done: match verdict {
+            Verdict::Nothing => true,
+            // what another run does is its to finish
+            Verdict::Read { .. } | Verdict::Gap { .. } => drained.is_some_and(|d| d.done || d.left),
+            _ => false,
+        },
+        problem,
+    })
+}
+
+fn hanging_problem() -> String {
+    format!(
+        "a transaction has held the end back for over {} minutes: find its producer (kafka-transactions.sh find-hanging)",
+        stable_end::PATIENCE.num_minutes()
+    )
+}
+
+/// Why a person must look, where one must.
+fn problem_of(verdict: &Verdict) -> Option<String> {
+    Some(match verdict {
+        Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => return None,
+        Verdict::First { .. } => "its first offset could not be stored".to_owned(),
+        Verdict::Recreated { topic_id } => format!(
+            "the topic was deleted and created again (its id is now {}); this version cannot take up a new generation yet, nothing of it was read",
+            topic_id.as_deref().unwrap_or("unknown")
+        ),
+        Verdict::Ahead { next, end } => format!(
+            "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
+            next.get(),
+            end.get()
+        ),
+        Verdict::OffsetsLost => {
+            "its offset row is gone while its records are here; this version cannot rebuild it yet, nothing of it was read".to_owned()
+        }
+        Verdict::Gone => "Kafka has it no more; nothing is written down as lost, it may come back".to_owned(),
+        Verdict::Unauthorised => {
+            "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()
+        }
+        Verdict::Unreachable(why) => format!("Kafka gave no answer: {why}"),
+        Verdict::Stopped(reason) => format!("stopped by an earlier run: {reason}"),
+    })
+}

@@ -1,0 +1,77 @@
+//! Reading assigned partitions: records and ends out, types of rdkafka kept in.
+
+use std::time::Duration;
+
+use notif_core::offset::NextOffset;
+use notif_core::record::PartitionId;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Client;
+use super::ffi::{ConsumerQueue, KafkaError, Received};
+
+/// A reader of partitions that were assigned with explicit offsets.
+pub(crate) struct Reader<'c> {
+    client: &'c Client,
+    queue: ConsumerQueue<'c>,
+}
+
+impl<'c> Reader<'c> {
+    /// Starts fetching each partition at its offset. Absolute offsets only: a logical one would cost
+    /// a time-out and could jump.
+    pub(crate) fn assign(
+        client: &'c Client,
+        starts: &[(PartitionId, NextOffset)],
+    ) -> Result<Self, KafkaError> {
+        let queue = ConsumerQueue::of(client).ok_or_else(|| KafkaError {
+            code: RDKafkaErrorCode::UnknownGroup,
+            message: "the client has no consumer queue".to_owned(),
+        })?;
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for (id, next) in starts {
+            list.add_partition_offset(&id.topic, id.partition, Offset::Offset(next.get()))
+                .map_err(own_error)?;
+        }
+        client.assign(&list).map_err(own_error)?;
+        Ok(Self { client, queue })
+    }
+
+    /// Takes what has come, waiting up to `timeout` for the first of it.
+    pub(crate) fn receive(&mut self, timeout: Duration, out: &mut Vec<Received>) {
+        self.queue.receive(timeout, out);
+    }
+
+    /// Where the client would read on, for each partition where it can say. It moves over
+    /// transaction markers, which are never delivered.
+    pub(crate) fn positions(&self) -> Vec<(PartitionId, i64)> {
+        let Ok(list) = self.client.position() else {
+            return Vec::new();
+        };
+        list.elements()
+            .iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(at) => {
+                    Some((PartitionId::new(element.topic(), element.partition()), at))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Fetches no more of a partition that is done: a topic that never rests would fill the queue.
+    pub(crate) fn pause(&self, id: &PartitionId) {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&id.topic, id.partition);
+        if let Err(error) = self.client.pause(&list) {
+            log::debug!("{id} goes on being fetched although it is done: {error}");
+        }
+    }
+}
+
+fn own_error(error: ClientError) -> KafkaError {
+    KafkaError {
+        code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
+        message: error.to_string(),
+    }
+}
