@@ -2,6 +2,7 @@
 //!
 //! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
+//! - [`campus`]: the events of a simulated campus;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
@@ -10,6 +11,7 @@
 //! `supervisor.rs`. Nothing here knows our other crates: a test of `notif-core` that used this crate
 //! would otherwise be compiled with two copies of its types.
 
+pub mod campus;
 pub mod kafka;
 mod port;
 pub mod postgres;
@@ -17,6 +19,7 @@ pub mod process;
 mod supervisor;
 pub mod wait;
 
+pub use campus::{Campus, CampusEvent};
 pub use kafka::{Kafka, KafkaOptions, Message, Producer, TruthRecord};
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
 pub use wait::{wait_for, wait_until};
