@@ -3,6 +3,7 @@
 //! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
+//! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
@@ -12,6 +13,7 @@
 //! would otherwise be compiled with two copies of its types.
 
 pub mod campus;
+pub mod hostile;
 pub mod kafka;
 mod port;
 pub mod postgres;
@@ -20,7 +22,7 @@ mod supervisor;
 pub mod wait;
 
 pub use campus::{Campus, CampusEvent};
-pub use kafka::{Kafka, KafkaOptions, Message, Producer, TruthRecord};
+pub use kafka::{Kafka, KafkaOptions, Message, Producer, RawMessage, TruthRecord};
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
 pub use wait::{wait_for, wait_until};
 

@@ -3,14 +3,14 @@
 
 /// The generator `SplitMix64`.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -19,30 +19,30 @@ impl Random {
     }
 
     /// A number below `bound`, or 0 where that is 0.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         // the high half of a product is spread as evenly as the factor
         let product = u128::from(self.next()).wrapping_mul(u128::from(bound));
         u32::try_from(product >> 64).unwrap_or(0)
     }
 
     /// A number from `low` on, below `high`.
-    pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
         low.saturating_add(self.below(high.saturating_sub(low)))
     }
 
     /// True in `percent` of a hundred cases.
-    pub(super) fn chance(&mut self, percent: u32) -> bool {
+    pub(crate) fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
-    pub(super) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         let count = u32::try_from(from.len()).unwrap_or(u32::MAX);
         let index = usize::try_from(self.below(count)).unwrap_or(0);
         from.get(index).copied().unwrap_or_default()
     }
 
     /// The 128 bits of a random UUID.
-    pub(super) fn uuid(&mut self) -> u128 {
+    pub(crate) fn uuid(&mut self) -> u128 {
         let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
         // version 4, variant 10
         let cleared = bits & !(0xF000 << 64) & !(0b11 << 62);
