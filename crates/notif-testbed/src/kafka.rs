@@ -66,7 +66,7 @@ pub struct KafkaOptions {
     /// Further broker settings, as in `server.properties`; they win over ours.
     pub settings: Vec<(String, String)>,
     /// Listen on one more port, and tell the clients that come there to use this one instead: the
-    /// port of a proxy whose target is [`Kafka::behind_proxy`].
+    /// port of a [`crate::Proxy`] whose target is [`Kafka::behind_proxy`].
     pub proxy_port: Option<u16>,
 }
 

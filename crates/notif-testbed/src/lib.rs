@@ -5,6 +5,7 @@
 //! - [`campus`]: the events of a simulated campus;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
+//! - [`proxy`]: a connection that breaks on demand;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
 //!
@@ -18,12 +19,14 @@ pub mod kafka;
 mod port;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 mod supervisor;
 pub mod wait;
 
 pub use campus::{Campus, CampusEvent};
 pub use kafka::{Kafka, KafkaOptions, Message, Producer, RawMessage, TruthRecord};
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
+pub use proxy::Proxy;
 pub use wait::{wait_for, wait_until};
 
 /// `prefix` with random digits, so that tests that run at once do not meet.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use notif_testbed::{Kafka, KafkaOptions, Message, hostile, unique};
+use notif_testbed::{Kafka, KafkaOptions, Message, Proxy, hostile, unique};
 use rdkafka::producer::Producer as _;
 
 #[test]
@@ -159,5 +159,30 @@ fn every_hostile_message_is_taken_and_read_back() -> Result<()> {
             record.offset
         );
     }
+    Ok(())
+}
+
+#[test]
+fn clients_that_come_through_the_proxy_stay_behind_it() -> Result<()> {
+    let proxy = Proxy::listen()?;
+    let options = KafkaOptions {
+        proxy_port: Some(proxy.port()),
+        ..Default::default()
+    };
+    let kafka = Kafka::start(&options)?;
+    proxy.forward_to(kafka.behind_proxy().context("no port behind the proxy")?);
+    kafka.create_topic("orders", 1)?;
+    let through = format!("127.0.0.1:{}", proxy.port());
+    let settings = [
+        ("bootstrap.servers", through.as_str()),
+        ("enable.idempotence", "false"),
+        ("message.timeout.ms", "3000"),
+    ];
+    let producer = kafka.producer_with(&settings)?;
+    assert_eq!(producer.produce("orders", 0, ["one"])?, [0]);
+    proxy.cut();
+    assert!(producer.produce("orders", 0, ["two"]).is_err());
+    // the broker itself is as well as before
+    assert_eq!(kafka.watermarks("orders", 0)?, (0, 1));
     Ok(())
 }
