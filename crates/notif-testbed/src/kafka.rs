@@ -1,12 +1,13 @@
 //! An Apache Kafka broker of our own: broker and controller in one process, on free ports of
 //! 127.0.0.1, in a temporary folder.
 //!
-//! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`, the
-//! reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
+//! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
+//! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
 //! `supervisor.rs`.
 
 mod jars;
 mod produce;
+mod raw;
 mod topic;
 mod truth;
 
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 use self::jars::Jars;
 pub use self::produce::{Message, Producer};
+pub use self::raw::RawMessage;
 pub use self::truth::TruthRecord;
 use crate::port::free_port;
 use crate::process;
@@ -64,7 +66,7 @@ pub struct KafkaOptions {
     /// Further broker settings, as in `server.properties`; they win over ours.
     pub settings: Vec<(String, String)>,
     /// Listen on one more port, and tell the clients that come there to use this one instead: the
-    /// port of a proxy whose target is [`Kafka::behind_proxy`].
+    /// port of a [`crate::Proxy`] whose target is [`Kafka::behind_proxy`].
     pub proxy_port: Option<u16>,
 }
 

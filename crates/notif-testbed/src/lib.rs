@@ -2,7 +2,10 @@
 //!
 //! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
+//! - [`campus`]: the events of a simulated campus;
+//! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
+//! - [`proxy`]: a connection that breaks on demand;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
 //!
@@ -10,15 +13,20 @@
 //! `supervisor.rs`. Nothing here knows our other crates: a test of `notif-core` that used this crate
 //! would otherwise be compiled with two copies of its types.
 
+pub mod campus;
+pub mod hostile;
 pub mod kafka;
 mod port;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 mod supervisor;
 pub mod wait;
 
-pub use kafka::{Kafka, KafkaOptions, Message, Producer, TruthRecord};
+pub use campus::{Campus, CampusEvent};
+pub use kafka::{Kafka, KafkaOptions, Message, Producer, RawMessage, TruthRecord};
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
+pub use proxy::Proxy;
 pub use wait::{wait_for, wait_until};
 
 /// `prefix` with random digits, so that tests that run at once do not meet.

@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, ProducerContext};
 
 use super::{Kafka, REQUEST_LIMIT};
+use crate::campus::CampusEvent;
 use crate::wait::wait_until;
 
 /// What is produced to a partition.
@@ -194,6 +195,15 @@ impl Producer {
         }
         offsets.sort_unstable();
         Ok(offsets.into_iter().map(|(_, offset)| offset).collect())
+    }
+
+    /// Produces events of the campus to their topics and says how many they were, once all are
+    /// acknowledged.
+    pub fn produce_events(&self, events: impl IntoIterator<Item = CampusEvent>) -> Result<usize> {
+        let records = events
+            .into_iter()
+            .map(|event| (event.topic, event.partition, event));
+        Ok(self.produce_all(records)?.len())
     }
 
     /// The client itself, for transactions.

@@ -15,6 +15,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Kafka, REQUEST_LIMIT};
+use crate::campus;
 use crate::wait::wait_until;
 
 impl Kafka {
@@ -38,6 +39,13 @@ impl Kafka {
         let done = block_on(admin.create_topics([&topic], &options()));
         checked(done).with_context(|| format!("creating topic {name}"))?;
         self.wait_for_partitions(&admin, name, partitions)
+    }
+
+    /// Makes CampusG's ten topics.
+    pub fn create_campus_topics(&self) -> Result<()> {
+        campus::TOPICS
+            .iter()
+            .try_for_each(|topic| self.create_topic(topic, campus::PARTITIONS))
     }
 
     /// Deletes a topic and waits until the broker does not know it any more.

@@ -121,8 +121,9 @@ fn parse(line: &str) -> Result<TruthRecord> {
             .map(str::to_owned)
     };
     let timestamp_ms = match timestamp.split_once(':') {
+        // Kafka's word for none
+        Some((_, "-1")) | None => None,
         Some((_, milliseconds)) => Some(milliseconds.parse()?),
-        None => None,
     };
     Ok(TruthRecord {
         partition: number(partition, "Partition:")?.parse()?,

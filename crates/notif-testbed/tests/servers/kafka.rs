@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use notif_testbed::{Kafka, KafkaOptions, Message, unique};
+use notif_testbed::{Kafka, KafkaOptions, Message, Proxy, hostile, unique};
 use rdkafka::producer::Producer as _;
 
 #[test]
@@ -132,5 +132,57 @@ fn a_killed_broker_comes_back_with_what_it_acknowledged() -> Result<()> {
     assert!(std::net::TcpStream::connect(kafka.bootstrap()).is_ok());
     kafka.resume()?;
     assert_eq!(kafka.produce("orders", 0, ["four"])?, [3]);
+    Ok(())
+}
+
+#[test]
+fn every_hostile_message_is_taken_and_read_back() -> Result<()> {
+    let kafka = Kafka::shared();
+    let topic = unique("hostile");
+    kafka.create_topic_with(&topic, 1, &hostile::TOPIC_SETTINGS)?;
+    let mut messages: Vec<_> = hostile::messages().into_iter().map(|h| h.message).collect();
+    messages.push(hostile::over_16_mib().message);
+    let offsets = kafka.produce_raw(&topic, 0, &messages)?;
+    assert_eq!(offsets, (0..).take(messages.len()).collect::<Vec<i64>>());
+    let read = kafka.read_committed(&topic)?;
+    assert_eq!(read.len(), messages.len());
+    for (record, message) in read.iter().zip(&messages) {
+        let time = Some(message.timestamp_ms).filter(|time| *time != -1);
+        assert_eq!(record.timestamp_ms, time, "offset {}", record.offset);
+        assert!(record.key == message.key, "offset {}", record.offset);
+        assert!(record.value == message.value, "offset {}", record.offset);
+        // a name that is not UTF-8 is not told apart by the Java reader; the number of headers is
+        assert_eq!(
+            record.headers.len(),
+            message.headers.len(),
+            "offset {}",
+            record.offset
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn clients_that_come_through_the_proxy_stay_behind_it() -> Result<()> {
+    let proxy = Proxy::listen()?;
+    let options = KafkaOptions {
+        proxy_port: Some(proxy.port()),
+        ..Default::default()
+    };
+    let kafka = Kafka::start(&options)?;
+    proxy.forward_to(kafka.behind_proxy().context("no port behind the proxy")?);
+    kafka.create_topic("orders", 1)?;
+    let through = format!("127.0.0.1:{}", proxy.port());
+    let settings = [
+        ("bootstrap.servers", through.as_str()),
+        ("enable.idempotence", "false"),
+        ("message.timeout.ms", "3000"),
+    ];
+    let producer = kafka.producer_with(&settings)?;
+    assert_eq!(producer.produce("orders", 0, ["one"])?, [0]);
+    proxy.cut();
+    assert!(producer.produce("orders", 0, ["two"]).is_err());
+    // the broker itself is as well as before
+    assert_eq!(kafka.watermarks("orders", 0)?, (0, 1));
     Ok(())
 }
