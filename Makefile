@@ -75,7 +75,7 @@ lint: ## clippy and rustdoc; a warning is an error
 
 .PHONY: deny
 deny: tools-cargo ## dependencies: licences, bans, sources, and advisories when their list can be fetched
-	cargo deny --locked check bans licenses sources
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	@scripts/check_advisories.sh
 
 .PHONY: machete
