@@ -55,7 +55,8 @@ test-shell: ## poll_worker.sh and the entrypoint of the image, with programs tha
 	@scripts/test_entrypoint.sh
 
 .PHONY: bench
-bench: setup ## the benchmarks, each beside its baseline
+bench: ## the benchmarks, each beside its baseline
+	@scripts/setup.sh bench
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release --quiet --package notif-testbed --bin bench
 
