@@ -55,7 +55,8 @@ test-shell: ## poll_worker.sh and the entrypoint of the image, with programs tha
 	@scripts/test_entrypoint.sh
 
 .PHONY: bench
-bench: setup ## the benchmarks, each beside its baseline
+bench: ## the benchmarks, each beside its baseline
+	@scripts/setup.sh bench
 	cargo build --locked --release --workspace --bins
 	cargo run --locked --release --quiet --package notif-testbed --bin bench
 
@@ -75,7 +76,7 @@ lint: ## clippy and rustdoc; a warning is an error
 
 .PHONY: deny
 deny: tools-cargo ## dependencies: licences, bans, sources, and advisories when their list can be fetched
-	cargo deny --locked check bans licenses sources
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	@scripts/check_advisories.sh
 
 .PHONY: machete
@@ -95,7 +96,7 @@ check-shell: tools-python ## shellcheck and shfmt
 	$(SHFMT) --diff $(SHELL_FILES)
 
 .PHONY: check-deploy
-check-deploy: check-dockerfile ## everything below deploy/, and the Dockerfile
+check-deploy: check-dockerfile check-compose check-kubernetes check-systemd check-cron ## everything below deploy/
 
 .PHONY: check-dockerfile
 check-dockerfile: tools-python ## the Dockerfile, without building it
@@ -103,6 +104,22 @@ check-dockerfile: tools-python ## the Dockerfile, without building it
 	@rust=$$(sed -nE 's/^channel = "(.*)"/\1/p' rust-toolchain.toml); \
 	  grep -q "^ARG RUST_IMAGE=.*/rust:$$rust-" Dockerfile || \
 	  { echo "the Rust of the Dockerfile is not $$rust, the one of rust-toolchain.toml" >&2; exit 1; }
+
+.PHONY: check-compose
+check-compose: tools-python ## deploy/compose.yaml, as docker compose reads it
+	docker-compose --file deploy/compose.yaml config --quiet
+
+.PHONY: check-kubernetes
+check-kubernetes: tools-python ## the manifests, rendered, against the schemas of Kubernetes and our own rules
+	@python scripts/check_kubernetes.py
+
+.PHONY: check-systemd
+check-systemd: ## the units, as systemd reads them
+	@scripts/check_systemd.sh
+
+.PHONY: check-cron
+check-cron: ## the crontab, each command of it run
+	@scripts/check_crontab.sh
 
 .PHONY: image-check
 image-check: ## build the image with buildah from a Debian root made here, and look into it (root, minutes)

@@ -3,9 +3,10 @@
 # missing where it may: with apt-get, as root or with a sudo that asks no password. Elsewhere it
 # prints the line to type and exits 1. Nothing is downloaded when nothing is missing.
 #
-# usage: scripts/setup.sh demo|test
+# usage: scripts/setup.sh demo|test|bench
 #   demo   compiler, libraries, Java, Maven, PostgreSQL server
 #   test   the same, and what the deployment checks run on (python3 with venv, systemd-analyze)
+#   bench  as demo, and what loads the API (wrk)
 #
 # cmake is not asked for: librdkafka is built by its own configure script, with this feature set.
 set -euo pipefail
@@ -87,6 +88,10 @@ check_tools() {
   fi
 }
 
+check_load() {
+  has wrk || need "wrk" "wrk" "wrk" "wrk"
+}
+
 install_with_apt() {
   local -a as_root=()
   [[ $(id -u) -eq 0 ]] || as_root=(sudo -n)
@@ -98,7 +103,7 @@ install_with_apt() {
 
 print_line_to_type() {
   if has apt-get; then
-    echo "  sudo apt-get install -y --no-install-recommends ${apt_packages[*]}"
+    echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${apt_packages[*]}"
   elif has dnf; then
     echo "  sudo dnf install -y ${dnf_packages[*]}"
   elif has brew; then
@@ -112,7 +117,10 @@ find_missing() {
   missing=() apt_packages=() dnf_packages=() brew_formulas=()
   check_build
   check_servers
-  [[ $purpose == demo ]] || check_tools
+  case $purpose in
+  test) check_tools ;;
+  bench) check_load ;;
+  esac
 }
 
 may_install() {
@@ -121,9 +129,9 @@ may_install() {
 }
 
 case $purpose in
-demo | test) ;;
+demo | test | bench) ;;
 *)
-  echo "usage: scripts/setup.sh demo|test" >&2
+  echo "usage: scripts/setup.sh demo|test|bench" >&2
   exit 2
   ;;
 esac

@@ -64,10 +64,12 @@ rust_base() {
   else
     cp -a "$(rustc --print sysroot)/." "$context/"
   fi
+  # This machine may reach the registry of crates by way of a proxy with an authority of its own.
+  cp /etc/ssl/certs/ca-certificates.crt "$context/authorities.crt"
   cat >"$context/Dockerfile" <<'DOCKERFILE'
 FROM localhost/notif-check-debian
 COPY . /usr/local/cargo-home
-ENV CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo-home/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+ENV CARGO_HOME=/usr/local/cargo CARGO_HTTP_CAINFO=/usr/local/cargo-home/authorities.crt PATH=/usr/local/cargo-home/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 DOCKERFILE
   build --tag "localhost/notif-check-rust$stand_ins" "$context"
   rm -rf "$context"
