@@ -21,6 +21,18 @@ use crate::{process, unique};
 /// PostgreSQL cuts longer names off, and 13 characters of ours make it unique.
 const LONGEST_PREFIX: usize = 48;
 
+#[derive(QueryableByName)]
+struct JsonRow {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    json: String,
+}
+
+#[derive(QueryableByName)]
+struct NumberRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    number: i64,
+}
+
 /// A database of its own. Dropping it drops the database, unless the thread is panicking: then it
 /// stays as long as the server, and a dump of it stays in `target/testbed-kept/` for longer.
 #[derive(Debug)]
@@ -85,6 +97,33 @@ impl TestDatabase {
     /// A new connection to it.
     pub fn connect(&self) -> Result<PgConnection> {
         PgConnection::establish(&self.url()).with_context(|| format!("connecting to {}", self.name))
+    }
+
+    /// Runs statements.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        self.connect()?
+            .batch_execute(sql)
+            .with_context(|| format!("running {sql}"))
+    }
+
+    /// The rows of a query, each a JSON object by column name.
+    pub fn rows(&self, sql: &str) -> Result<Vec<serde_json::Value>> {
+        let rows: Vec<JsonRow> = diesel::sql_query(format!(
+            "SELECT row_to_json(q)::text AS json FROM ({sql}) q"
+        ))
+        .load(&mut self.connect()?)
+        .with_context(|| format!("asking {sql}"))?;
+        rows.iter()
+            .map(|row| Ok(serde_json::from_str(&row.json)?))
+            .collect()
+    }
+
+    /// The one number that a query gives.
+    pub fn number(&self, sql: &str) -> Result<i64> {
+        let row: NumberRow = diesel::sql_query(format!("SELECT ({sql})::bigint AS number"))
+            .get_result(&mut self.connect()?)
+            .with_context(|| format!("asking {sql}"))?;
+        Ok(row.number)
     }
 
     /// Where a dump of the database is put if its test fails.

@@ -1,0 +1,168 @@
+//! Loss is never silent, and what is not known to be lost is never written down as lost.
+
+use crate::world::World;
+
+fn produce(world: &World, count: usize) {
+    world
+        .kafka
+        .produce(world.topic(), 0, vec!["{}"; count])
+        .unwrap();
+}
+
+fn gaps(world: &World) -> Vec<serde_json::Value> {
+    world
+        .database
+        .rows("SELECT reason, first_offset, last_offset, announced_run IS NOT NULL AS told FROM capture_gaps ORDER BY gap_id")
+        .unwrap()
+}
+
+#[test]
+fn records_deleted_before_they_were_read_are_in_the_ledger_and_told_once() {
+    let world = World::with_partitions(1, 1);
+    produce(&world, 4);
+    world.poll().expect("drained", 0, 4);
+    produce(&world, 10);
+    world
+        .kafka
+        .delete_records(world.topic(), &[(0, 9)])
+        .unwrap();
+    let report = world.poll();
+    report.expect("gap", 6, 5);
+    assert_eq!(report.json["gaps"][0]["firstOffset"], 4);
+    assert_eq!(report.json["gaps"][0]["lastOffset"], 8);
+    assert_eq!(
+        gaps(&world),
+        [
+            serde_json::json!({"reason": "retention", "first_offset": 4, "last_offset": 8, "told": true})
+        ]
+    );
+    world.poll().expect("nothing", 0, 0);
+    world.assert_tiled();
+    // the loss came in the same transaction as the rows behind it
+    assert_eq!(
+        world.number("SELECT count(*) FROM capture_gaps g JOIN notifications n ON n.batch_id = g.batch_id WHERE n.source_offset = 9"),
+        1
+    );
+}
+
+#[test]
+fn a_loss_of_everything_that_was_there_moves_the_offset_behind_it() {
+    let world = World::with_partitions(1, 1);
+    produce(&world, 2);
+    world.poll().expect("drained", 0, 2);
+    produce(&world, 5);
+    world
+        .kafka
+        .delete_records(world.topic(), &[(0, 7)])
+        .unwrap();
+    world.poll().expect("gap", 6, 0);
+    assert_eq!(world.number("SELECT \"offset\" FROM kafka_offsets"), 6);
+    world.poll().expect("nothing", 0, 0);
+    world.assert_tiled();
+}
+
+#[test]
+fn what_was_deleted_before_a_topic_was_first_seen_is_no_loss_of_ours() {
+    let world = World::with_partitions(1, 1);
+    produce(&world, 6);
+    world
+        .kafka
+        .delete_records(world.topic(), &[(0, 4)])
+        .unwrap();
+    world.poll().expect("drained", 0, 2);
+    assert_eq!(
+        gaps(&world),
+        [
+            serde_json::json!({"reason": "before-first-poll", "first_offset": 0, "last_offset": 3, "told": true})
+        ]
+    );
+    world.assert_tiled();
+}
+
+#[test]
+fn a_new_partition_of_a_known_topic_that_lost_records_is_our_loss() {
+    let world = World::with_partitions(1, 1);
+    world.poll().expect("nothing", 0, 0);
+    world.kafka.create_partitions(world.topic(), 2).unwrap();
+    world
+        .kafka
+        .produce(world.topic(), 1, vec!["{}"; 3])
+        .unwrap();
+    world
+        .kafka
+        .delete_records(world.topic(), &[(1, 2)])
+        .unwrap();
+    world.poll().expect("gap", 6, 1);
+    world.assert_tiled();
+}
+
+#[test]
+fn a_loss_that_no_run_told_of_is_told_by_the_next_one() {
+    let world = World::with_partitions(1, 1);
+    world.poll().expect("nothing", 0, 0);
+    world
+        .database
+        .execute(&format!(
+            "INSERT INTO capture_gaps (topic, partition, topic_generation, first_offset, last_offset, reason, recorded_by) \
+             VALUES ('{}', 0, 0, 0, 4, 'retention', 'notif-poll')",
+            world.topic()
+        ))
+        .unwrap();
+    world.poll().expect("gap", 6, 0);
+    world.poll().expect("nothing", 0, 0);
+}
+
+#[test]
+fn more_stored_than_kafka_has_stops_the_partition_for_this_run_and_writes_nothing_down() {
+    let world = World::with_partitions(1, 2);
+    produce(&world, 3);
+    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
+    world.poll().expect("drained", 0, 4);
+    world
+        .database
+        .execute("UPDATE kafka_offsets SET \"offset\" = 10 WHERE partition = 0")
+        .unwrap();
+    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
+    let report = world.poll();
+    report.expect("stopped", 9, 1);
+    assert_eq!(report.partition(world.topic(), 0)["verdict"], "ahead");
+    assert!(gaps(&world).is_empty());
+    assert_eq!(
+        world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 0"),
+        10
+    );
+}
+
+#[test]
+fn a_topic_that_is_gone_or_was_created_anew_is_named_and_nothing_is_written_down() {
+    let world = World::with_topics(2);
+    produce(&world, 3);
+    world.poll().expect("drained", 0, 3);
+    world.kafka.delete_topic(world.topic()).unwrap();
+    world.kafka.produce(&world.topics[1], 0, ["{}"]).unwrap();
+    let report = world.poll();
+    report.expect("stopped", 9, 1);
+    assert_eq!(report.partition(world.topic(), 0)["verdict"], "gone");
+    world.kafka.create_topic(world.topic(), 3).unwrap();
+    produce(&world, 5);
+    let report = world.poll();
+    report.expect("stopped", 9, 0);
+    assert_eq!(report.partition(world.topic(), 0)["verdict"], "recreated");
+    assert!(gaps(&world).is_empty());
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), 4);
+}
+
+#[test]
+fn a_lost_offset_row_is_not_taken_for_a_new_partition() {
+    let world = World::with_partitions(1, 1);
+    produce(&world, 3);
+    world.poll().expect("drained", 0, 3);
+    world.database.execute("DELETE FROM kafka_offsets").unwrap();
+    let report = world.poll();
+    report.expect("stopped", 9, 0);
+    assert_eq!(
+        report.partition(world.topic(), 0)["verdict"],
+        "offsets-lost"
+    );
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), 3);
+}
