@@ -1,4 +1,8 @@
 //! What can be typed: definitions and help text, no logic. `config` turns it into what is used.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are printed as help text"
+)]
 
 use std::path::PathBuf;
 
@@ -33,7 +37,7 @@ pub struct Cli {
 pub enum Command {
     /// Create the database schema, or bring it up to date
     ///
-    /// Runs with `MIGRATE_DATABASE_URL` where that is set, else with `DATABASE_URL`. Safe when several
+    /// Runs with MIGRATE_DATABASE_URL where that is set, else with DATABASE_URL. Safe when several
     /// processes start together.
     Migrate,
 }
@@ -51,33 +55,38 @@ pub enum Output {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Settings {
     /// Where PostgreSQL is, without a password: that belongs into the environment
-    /// [env: `DATABASE_URL`]
+    /// [env: DATABASE_URL]
     #[arg(long, value_name = "URL", global = true)]
     pub database_url: Option<String>,
 
     /// Where Kafka is: host:port, several separated by commas
-    /// [env: `KAFKA_BOOTSTRAP_SERVERS`] [default: kafka:9092]
+    /// [env: KAFKA_BOOTSTRAP_SERVERS] [default: kafka:9092]
     #[arg(long, value_name = "SERVERS", global = true)]
     pub kafka_bootstrap_servers: Option<String>,
 
     /// Which topics to record, separated by commas; ^ begins a regular expression that must match
     /// the whole name
-    /// [env: `KAFKA_TOPICS`] [default: the ten topics of the platform]
+    /// [env: KAFKA_TOPICS] [default: the ten topics of the platform]
     #[arg(long, value_name = "TOPICS", global = true)]
     pub kafka_topics: Option<String>,
 
     /// The consumer group that the offsets are mirrored to, for lag tools
-    /// [env: `CONSUMER_GROUP_ID`] [default: notification-service-group]
+    /// [env: CONSUMER_GROUP_ID] [default: notification-service-group]
     #[arg(long, value_name = "GROUP", global = true)]
     pub consumer_group_id: Option<String>,
 
     /// After how many seconds a poll stops reading and commits what it has, 1 to 86400
-    /// [env: `POLL_DEADLINE_SECONDS`] [default: 50]
-    #[arg(long, value_name = "SECONDS", global = true)]
+    /// [env: POLL_DEADLINE_SECONDS] [default: 50]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        global = true,
+        allow_hyphen_values = true
+    )]
     pub poll_deadline_seconds: Option<String>,
 
     /// A file of librdkafka settings, key=value on each line: TLS, SASL
-    /// [env: `KAFKA_CONFIG`]
+    /// [env: KAFKA_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub kafka_config: Option<PathBuf>,
 

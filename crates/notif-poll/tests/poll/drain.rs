@@ -70,7 +70,7 @@ fn a_campus_day_is_what_the_brokers_own_reader_sees() {
     );
 }
 
-pub fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(bytes)
         .iter()

@@ -12,19 +12,19 @@ use serde_json::Value;
 /// No poll takes longer: its deadline is 50 s.
 const LIMIT: Duration = Duration::from_secs(70);
 
-pub struct World {
-    pub database: TestDatabase,
-    pub kafka: &'static Kafka,
-    pub topics: Vec<String>,
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) kafka: &'static Kafka,
+    pub(crate) topics: Vec<String>,
 }
 
 impl World {
     /// A migrated database and topics of three partitions each.
-    pub fn with_topics(count: usize) -> Self {
+    pub(crate) fn with_topics(count: usize) -> Self {
         Self::with_partitions(count, 3)
     }
 
-    pub fn with_partitions(count: usize, partitions: i32) -> Self {
+    pub(crate) fn with_partitions(count: usize, partitions: i32) -> Self {
         let kafka = Kafka::shared();
         let topics: Vec<String> = (0..count).map(|_| unique("events")).collect();
         for topic in &topics {
@@ -38,12 +38,12 @@ impl World {
         }
     }
 
-    pub fn topic(&self) -> &str {
+    pub(crate) fn topic(&self) -> &str {
         &self.topics[0]
     }
 
     /// The command, with this world in its environment and nothing else.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = notif_poll();
         command
             .env("DATABASE_URL", self.database.url())
@@ -57,16 +57,16 @@ impl World {
     }
 
     /// One poll; its report.
-    pub fn poll(&self) -> Report {
+    pub(crate) fn poll(&self) -> Report {
         Report::of(&mut self.command())
     }
 
-    pub fn number(&self, sql: &str) -> i64 {
+    pub(crate) fn number(&self, sql: &str) -> i64 {
         self.database.number(sql).unwrap()
     }
 
     /// (partition, offset) of every row, in that order.
-    pub fn positions(&self) -> Vec<(i64, i64)> {
+    pub(crate) fn positions(&self) -> Vec<(i64, i64)> {
         self.database
             .rows(
                 "SELECT source_partition AS p, source_offset AS o FROM notifications \
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// Ranges and announced gaps tile everything from the first offset up to the stored one.
-    pub fn assert_tiled(&self) {
+    pub(crate) fn assert_tiled(&self) {
         let holes = self
             .database
             .rows(
@@ -114,7 +114,7 @@ impl World {
 }
 
 /// The binary, with an empty environment.
-pub fn notif_poll() -> Command {
+pub(crate) fn notif_poll() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notif-poll"));
     command.env_clear();
     command
@@ -122,14 +122,14 @@ pub fn notif_poll() -> Command {
 
 /// What a poll said.
 #[derive(Debug)]
-pub struct Report {
-    pub code: i32,
-    pub json: Value,
-    pub stderr: String,
+pub(crate) struct Report {
+    pub(crate) code: i32,
+    pub(crate) json: Value,
+    pub(crate) stderr: String,
 }
 
 impl Report {
-    pub fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let Finished {
             status,
             stdout,
@@ -143,16 +143,16 @@ impl Report {
         report
     }
 
-    pub fn outcome(&self) -> &str {
+    pub(crate) fn outcome(&self) -> &str {
         self.json["outcome"].as_str().unwrap()
     }
 
-    pub fn records(&self) -> i64 {
+    pub(crate) fn records(&self) -> i64 {
         self.json["records"].as_i64().unwrap()
     }
 
     /// The report on one partition of the first topic asked for.
-    pub fn partition(&self, topic: &str, partition: i64) -> &Value {
+    pub(crate) fn partition(&self, topic: &str, partition: i64) -> &Value {
         self.json["partitions"]
             .as_array()
             .unwrap()
@@ -162,7 +162,7 @@ impl Report {
     }
 
     #[track_caller]
-    pub fn expect(&self, outcome: &str, code: i32, records: i64) -> &Self {
+    pub(crate) fn expect(&self, outcome: &str, code: i32, records: i64) -> &Self {
         assert_eq!(
             (self.outcome(), self.code, self.records()),
             (outcome, code, records),

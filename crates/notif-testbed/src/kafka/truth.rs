@@ -10,8 +10,9 @@ use super::{JVM, Kafka, REQUEST_LIMIT};
 use crate::process;
 
 /// Ends the reader where fewer records come than offsets are in the log: transaction markers,
-/// aborted and compacted records leave holes that a count cannot know.
-const SILENCE: Duration = Duration::from_secs(10);
+/// aborted and compacted records leave holes that a count cannot know. It also covers the start of
+/// a JVM on a machine that builds something else at the same time, which has taken over 10 s.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// For some hundred thousand records on a busy machine.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -48,7 +49,7 @@ pub struct TruthRecord {
 impl Kafka {
     /// All committed records of a topic, sorted by partition and offset, bytes kept.
     ///
-    /// Takes about two seconds, and ten more where the log has holes (transactions, compaction).
+    /// Takes about two seconds, and 45 more where the log has holes (transactions, compaction).
     pub fn read_committed(&self, topic: &str) -> Result<Vec<TruthRecord>> {
         let mut most = 0_i64;
         for partition in 0..self.partition_count(topic)? {
