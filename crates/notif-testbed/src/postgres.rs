@@ -221,6 +221,12 @@ impl Postgres {
         TestDatabase::from_migrations(self, migrations)
     }
 
+    /// A new database with nothing in it and this name, which stays as long as the server; gives
+    /// its address.
+    pub fn create_named_database(&self, name: &str) -> Result<String> {
+        database::create_named(self, name)
+    }
+
     /// A new database with nothing in it.
     pub fn empty_database(&self) -> Result<TestDatabase> {
         TestDatabase::empty(self)
