@@ -1,11 +1,13 @@
 //! Private servers for tests, the demo and the benchmarks. Not shipped.
 //!
 //! - [`postgres`]: a PostgreSQL of our own, and a database for each test from a migrated template;
+//! - [`http`]: one GET;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
+//! - [`service`]: our own servers;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
 //!
@@ -15,18 +17,22 @@
 
 pub mod campus;
 pub mod hostile;
+pub mod http;
 pub mod kafka;
 mod port;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod service;
 mod supervisor;
 pub mod wait;
 
 pub use campus::{Campus, CampusEvent};
 pub use kafka::{Kafka, KafkaOptions, Message, Producer, RawMessage, TruthRecord};
+pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
 pub use proxy::Proxy;
+pub use service::Service;
 pub use wait::{wait_for, wait_until};
 
 /// `prefix` with random digits, so that tests that run at once do not meet.

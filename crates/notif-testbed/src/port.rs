@@ -13,7 +13,7 @@ const COUNT: u16 = 17_000;
 ///
 /// Another process may take it before the server does. The server's log says so then, and whoever
 /// starts the server asks here again.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let (random, _) = uuid::Uuid::now_v7()
         .as_u64_pair()
         .1

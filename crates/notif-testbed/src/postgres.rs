@@ -1,8 +1,8 @@
 //! A PostgreSQL server of our own on a free port of 127.0.0.1.
 //!
 //! It runs from the installed binaries (`NOTIF_TESTBED_PG_BIN`, else `PATH`, else the newest of
-//! Debian's folders) in a temporary folder. The databases in it are in `postgres/database.rs`, the
-//! end of the server in `supervisor.rs`.
+//! those that packages put elsewhere) in a temporary folder. The databases in it are in
+//! `postgres/database.rs`, the end of the server in `supervisor.rs`.
 
 mod database;
 
@@ -221,6 +221,12 @@ impl Postgres {
         TestDatabase::from_migrations(self, migrations)
     }
 
+    /// A new database with nothing in it and this name, which stays as long as the server; gives
+    /// its address.
+    pub fn create_named_database(&self, name: &str) -> Result<String> {
+        database::create_named(self, name)
+    }
+
     /// A new database with nothing in it.
     pub fn empty_database(&self) -> Result<TestDatabase> {
         TestDatabase::empty(self)
@@ -304,6 +310,14 @@ fn settings(folder: &Path, port: u16, options: &PostgresOptions) -> Vec<OsString
         .collect()
 }
 
+/// Where packages put versions side by side, and what stands before the version in a name there:
+/// Debian, Red Hat, Homebrew.
+const INSTALLED: [(&str, &str); 3] = [
+    ("/usr/lib/postgresql", ""),
+    ("/usr", "pgsql-"),
+    ("/opt/homebrew/opt", "postgresql@"),
+];
+
 /// The folder with `initdb` and `postgres`.
 fn find_binaries() -> Result<PathBuf> {
     if let Some(folder) = env::var_os("NOTIF_TESTBED_PG_BIN") {
@@ -323,18 +337,18 @@ fn find_binaries() -> Result<PathBuf> {
         }
     }
     let mut newest: Option<(u32, PathBuf)> = None;
-    for entry in fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let Ok(version) = entry.file_name().to_string_lossy().parse() else {
-            continue;
-        };
-        let folder = entry.path().join("bin");
-        let newer = newest.as_ref().is_none_or(|(best, _)| version > *best);
-        if newer && folder.join("initdb").is_file() {
-            newest = Some((version, folder));
+    for (parent, prefix) in INSTALLED {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let version = name
+                .strip_prefix(prefix)
+                .and_then(|version| version.parse().ok());
+            let Some(version) = version else { continue };
+            let folder = entry.path().join("bin");
+            let newer = newest.as_ref().is_none_or(|(best, _)| version > *best);
+            if newer && folder.join("initdb").is_file() {
+                newest = Some((version, folder));
+            }
         }
     }
     newest.map(|(_, folder)| folder).context(

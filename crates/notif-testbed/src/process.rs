@@ -89,7 +89,7 @@ pub(crate) fn find_on_path(program: &str) -> Option<PathBuf> {
 }
 
 /// The folder of the workspace that this crate was compiled in.
-pub(crate) fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }

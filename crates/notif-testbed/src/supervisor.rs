@@ -51,8 +51,8 @@ pub(crate) struct Plan {
     pub(crate) folder: PathBuf,
     /// The program and its arguments. It has to stay in the foreground.
     pub(crate) command: Vec<OsString>,
-    /// Variables set for the server, beside those of this process.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Changes to the variables of this process: set, or with None taken away.
+    pub(crate) environment: Vec<(OsString, Option<OsString>)>,
     /// Sent when this process has ended or the [`Supervisor`] is dropped.
     pub(crate) last_signal: EndSignal,
     /// Seconds that the server has to end by itself before it is killed.
@@ -93,12 +93,17 @@ impl Supervisor {
             .arg(&plan.folder)
             .args([plan.last_signal.name(), &grace.to_string()])
             .args(&plan.command)
-            .envs(plan.environment)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             // Ctrl-C on a terminal goes to a whole group: the servers end after us, not before
             .process_group(0);
+        for (name, value) in plan.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         let mut script = command
             .spawn()
             .context("the shell that supervises a server")?;

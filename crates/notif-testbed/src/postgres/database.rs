@@ -203,6 +203,14 @@ fn make_template(server: &Postgres, folder: &Path) -> Result<String> {
     Ok(name)
 }
 
+pub(super) fn create_named(server: &Postgres, name: &str) -> Result<String> {
+    execute(
+        server,
+        &format!("CREATE DATABASE {name} TEMPLATE template0"),
+    )?;
+    Ok(server.url(name))
+}
+
 fn execute(server: &Postgres, statement: &str) -> Result<()> {
     let url = format!("{}?connect_timeout=10", server.admin_url());
     let mut connection = PgConnection::establish(&url)?;

@@ -3,3 +3,4 @@
 mod kafka;
 mod left_behind;
 mod postgres;
+mod service;

@@ -61,6 +61,16 @@ fn a_database_from_the_template_has_the_migrations_and_is_its_own() -> Result<()
 }
 
 #[test]
+fn the_workspaces_own_migrations_apply() -> Result<()> {
+    let database = Postgres::shared().create_database()?;
+    let mut connection = database.connect()?;
+    let tables = "(SELECT count(*) FROM information_schema.tables
+                   WHERE table_name IN ('notifications', 'kafka_offsets'))";
+    assert_eq!(count(&mut connection, tables)?, 2);
+    Ok(())
+}
+
+#[test]
 fn a_database_is_utf8_and_sorts_by_bytes() -> Result<()> {
     let database = Postgres::shared().empty_database()?;
     let mut connection = database.connect()?;
