@@ -65,22 +65,36 @@ const TOMBSTONE: &str = "tombstone";
 /// assert_eq!(event.order_id.as_deref(), Some("7"));
 /// ```
 pub fn decode(record: &Record) -> Event {
+    read(record, None)
+}
+
+/// Takes apart a record whose row PostgreSQL refused: its envelope is read as ever, its bytes are
+/// kept (`refused-by-database`).
+pub fn decode_refused(record: &Record) -> Event {
+    read(record, Some(RawReason::RefusedByDatabase))
+}
+
+/// Takes a record apart; it is raw at any rate where it was `refused`.
+fn read(record: &Record, refused: Option<RawReason>) -> Event {
     let headers = Headers::read(&record.headers);
     let Some(value) = record.value.as_deref() else {
-        return tombstone(record, &headers);
+        return without_message(record, &headers, None).into_event(refused);
     };
     match opening::open(value) {
-        Ok((body, document)) => captured(record, &headers, value.len(), body, &document),
-        Err(unopened) => unparseable(record, &headers, unopened),
+        Ok((body, document)) => with_message(record, &headers, body, &document, refused),
+        Err(unopened) => {
+            let reason = refused.unwrap_or(unopened.reason);
+            without_message(record, &headers, Some(unopened)).into_event(Some(reason))
+        }
     }
 }
 
-fn captured(
+fn with_message(
     record: &Record,
     headers: &Headers<'_>,
-    value_bytes: usize,
     body: Body,
     document: &Document<'_>,
+    refused: Option<RawReason>,
 ) -> Event {
     let inner_text = opening::object_text(document.root);
     let inner = inner_text.as_deref().and_then(opening::object);
@@ -105,46 +119,31 @@ fn captured(
         schema_id: body.schema_id,
         status: Status::Captured,
     };
-    let raw_reason = fidelity::raw_reason(value_bytes, body.byte_order_mark, &message);
-    reading.into_event(raw_reason)
+    reading.into_event(refused.or_else(|| fidelity::raw_reason(record, body, &message)))
 }
 
-fn tombstone(record: &Record, headers: &Headers<'_>) -> Event {
-    without_message(record, headers, TOMBSTONE, None, None)
-}
-
-fn unparseable(record: &Record, headers: &Headers<'_>, unopened: Unopened) -> Event {
-    without_message(
-        record,
-        headers,
-        UNKNOWN,
-        unopened.schema_id,
-        Some(unopened.reason),
-    )
-}
-
-fn without_message(
-    record: &Record,
-    headers: &Headers<'_>,
-    default_type: &'static str,
-    schema_id: Option<u32>,
-    raw_reason: Option<RawReason>,
-) -> Event {
+/// What the headers alone say, of a null value or of one that could not be opened.
+fn without_message<'a>(
+    record: &'a Record,
+    headers: &Headers<'a>,
+    unopened: Option<Unopened>,
+) -> Reading<'a> {
     let envelope = Envelope::read(&Members::NONE, headers);
-    let is_named = envelope.event_type != Found::Absent;
-    let status = if raw_reason.is_some() && !is_named {
-        Status::Unparseable
-    } else {
-        Status::Captured
-    };
-    let reading = Reading {
+    let is_unnamed = envelope.event_type == Found::Absent;
+    Reading {
         record,
         envelope,
         ids: Ids::NONE,
-        default_type,
+        default_type: if unopened.is_some() {
+            UNKNOWN
+        } else {
+            TOMBSTONE
+        },
         message: None,
-        schema_id,
-        status,
-    };
-    reading.into_event(raw_reason)
+        schema_id: unopened.and_then(|unopened| unopened.schema_id),
+        status: match unopened {
+            Some(_) if is_unnamed => Status::Unparseable,
+            _ => Status::Captured,
+        },
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn is_structured(members: &Members<'_>, headers: &Headers<'_>) -> boo
             false
         }
         Some(_) if has_attributes(members) => true,
-        _ => headers.media_type().is_some_and(is_structured_media_type),
+        _ => matches!(headers.content_type(), Found::Text(kind) if is_structured_type(&kind)),
     }
 }
 
@@ -40,8 +40,9 @@ fn is_version_1(version: &str) -> bool {
     version.starts_with("1.")
 }
 
-/// `application/cloudevents`, with any suffix for its format; a batch is another media type.
-fn is_structured_media_type(media_type: &str) -> bool {
-    let kind = media_type.split('+').next().unwrap_or_default();
-    kind.eq_ignore_ascii_case("application/cloudevents")
+/// `application/cloudevents`, with any suffix for its format and any parameters; a batch is another
+/// media type.
+fn is_structured_type(content_type: &str) -> bool {
+    let kind = content_type.split(['+', ';']).next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/cloudevents")
 }

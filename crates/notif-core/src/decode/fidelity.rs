@@ -9,9 +9,12 @@
 //!    `nul-character`, `lone-surrogate`, `duplicate-keys`, `number-range`, `too-deep`;
 //! 4. `event` would print in over 16 MiB: `too-large`.
 
+use super::MAX_BYTES;
+use super::json::Document;
 use super::message::{Form, Message};
-use super::{MAX_BYTES, json::Document};
+use super::opening::Body;
 use crate::event::RawReason;
+use crate::record::Record;
 
 /// The deepest nesting that a payload may have, and any other member of the message.
 ///
@@ -19,17 +22,17 @@ use crate::event::RawReason;
 const MAX_NESTING: usize = 100;
 
 /// Why the message's bytes are kept, steps 2 and 3; `None` where `event` may hold it.
-pub(super) fn raw_reason(
-    value_bytes: usize,
-    byte_order_mark: bool,
-    message: &Message<'_>,
-) -> Option<RawReason> {
-    if value_bytes > MAX_BYTES {
+pub(super) fn raw_reason(record: &Record, body: Body, message: &Message<'_>) -> Option<RawReason> {
+    if record
+        .value
+        .as_ref()
+        .is_some_and(|value| value.len() > MAX_BYTES)
+    {
         return Some(RawReason::TooLarge);
     }
     let payload_flaw = message.payload_document.and_then(|payload| payload.flaw);
     [
-        byte_order_mark.then_some(RawReason::ByteOrderMark),
+        body.byte_order_mark.then_some(RawReason::ByteOrderMark),
         message.has_binary_data().then_some(RawReason::BinaryData),
         message.document.flaw,
         payload_flaw,

@@ -69,10 +69,9 @@ impl<'a> Headers<'a> {
             .unwrap_or(Found::Absent)
     }
 
-    /// The media type of the value, without its parameters.
-    pub(super) fn media_type(&self) -> Option<&'a str> {
-        let value = std::str::from_utf8(self.content_type?.value.as_deref()?).ok()?;
-        Some(value.split(';').next().unwrap_or_default().trim())
+    /// What the value is said to be.
+    pub(super) fn content_type(&self) -> Found<'a> {
+        value(self.content_type)
     }
 
     /// `ce_specversion`.

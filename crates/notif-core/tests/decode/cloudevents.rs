@@ -55,80 +55,102 @@ fn a_time_that_is_no_text_is_no_time() {
     assert_eq!(shown(&decoded(message))["timestamp"], json!(TIME_TEXT));
 }
 
-/// Message, content type, form, payload.
+/// Message, content type, form.
+const FORMS: &[(&str, &str, &str)] = &[
+    (
+        r#"{"specversion":"1.0","id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "cloudevents",
+    ),
+    (
+        r#"{"specversion":"1.1","id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "cloudevents",
+    ),
+    (
+        r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#,
+        "",
+        "cloudevents",
+    ),
+    (
+        r#"{"specversion":"0.3","id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    (
+        r#"{"specversion":"10","id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    (
+        r#"{"specversion":1.0,"id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    (
+        r#"{"specversion":"1.0","source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    (
+        r#"{"specversion":"1.0","id":null,"source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    (
+        r#"{"id":"i","source":"s","type":"t","data":1}"#,
+        "",
+        "whole",
+    ),
+    // the content type says it
+    (
+        r#"{"type":"t","data":1}"#,
+        "application/cloudevents+json",
+        "cloudevents",
+    ),
+    (
+        r#"{"type":"t","data":1}"#,
+        "Application/CloudEvents+JSON; charset=UTF-8",
+        "cloudevents",
+    ),
+    (
+        r#"{"type":"t","data":1}"#,
+        "application/cloudevents",
+        "cloudevents",
+    ),
+    (
+        r#"{"type":"t","data":1}"#,
+        "\"application/cloudevents+json\"",
+        "cloudevents",
+    ),
+    (
+        r#"{"type":"t","data":1}"#,
+        "application/cloudevents; charset=utf-8",
+        "cloudevents",
+    ),
+    (r#"{"type":"t","data":1}"#, "application/json", "whole"),
+    (
+        r#"{"specversion":"0.3","data":1}"#,
+        "application/cloudevents+json",
+        "whole",
+    ),
+    // a batch is just a payload
+    (
+        r#"[{"specversion":"1.0"}]"#,
+        "application/cloudevents-batch+json",
+        "whole",
+    ),
+    (
+        r#"{"data":1}"#,
+        "application/cloudevents-batch+json",
+        "whole",
+    ),
+    ("[1]", "application/cloudevents+json", "whole"),
+];
+
 #[test]
 fn what_counts_as_structured() {
-    let whole = "whole";
-    let cloud = "cloudevents";
-    for (message, content_type, form) in [
-        (
-            r#"{"specversion":"1.0","id":"i","source":"s","type":"t","data":1}"#,
-            "",
-            cloud,
-        ),
-        (
-            r#"{"specversion":"1.1","id":"i","source":"s","type":"t","data":1}"#,
-            "",
-            cloud,
-        ),
-        (
-            r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#,
-            "",
-            cloud,
-        ),
-        (
-            r#"{"specversion":"0.3","id":"i","source":"s","type":"t","data":1}"#,
-            "",
-            whole,
-        ),
-        (
-            r#"{"specversion":"10","id":"i","source":"s","type":"t","data":1}"#,
-            "",
-            whole,
-        ),
-        (
-            r#"{"specversion":1.0,"id":"i","source":"s","type":"t","data":1}"#,
-            "",
-            whole,
-        ),
-        (
-            r#"{"specversion":"1.0","source":"s","type":"t","data":1}"#,
-            "",
-            whole,
-        ),
-        (
-            r#"{"specversion":"1.0","id":null,"source":"s","type":"t","data":1}"#,
-            "",
-            whole,
-        ),
-        (r#"{"id":"i","source":"s","type":"t","data":1}"#, "", whole),
-        // the content type says it
-        (
-            r#"{"type":"t","data":1}"#,
-            "application/cloudevents+json",
-            cloud,
-        ),
-        (
-            r#"{"type":"t","data":1}"#,
-            "Application/CloudEvents+JSON; charset=UTF-8",
-            cloud,
-        ),
-        (r#"{"type":"t","data":1}"#, "application/cloudevents", cloud),
-        (r#"{"type":"t","data":1}"#, "application/json", whole),
-        (
-            r#"{"specversion":"0.3","data":1}"#,
-            "application/cloudevents+json",
-            whole,
-        ),
-        // a batch is just a payload
-        (
-            r#"[{"specversion":"1.0"}]"#,
-            "application/cloudevents-batch+json",
-            whole,
-        ),
-        (r#"{"data":1}"#, "application/cloudevents-batch+json", whole),
-        ("[1]", "application/cloudevents+json", whole),
-    ] {
+    for (message, content_type, form) in FORMS {
         let event = decoded_with(message, &[("Content-Type", content_type)]);
         assert_eq!(
             attributes(&event)["form"],

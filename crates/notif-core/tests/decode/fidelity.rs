@@ -1,9 +1,12 @@
 //! When the message's bytes are kept beside `event`, and what is still read of it.
 
+use notif_core::decode::decode_refused;
 use notif_core::event::{Event, RawReason, Status};
 use serde_json::{Value, json};
 
-use crate::records::{TIME_TEXT, attributes, decoded, decoded_with, payload, shown};
+use crate::records::{
+    TIME_TEXT, attributes, decoded, decoded_with, payload, record, shown, tombstone,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -279,4 +282,17 @@ fn too_large_and_not_to_be_opened_is_what_could_not_be_opened() {
     let event = decoded_with(vec![0xff; 17 * MIB], headers);
     assert_eq!(event.raw_reason, Some(RawReason::NotUtf8));
     assert_eq!(event.event_type, "t");
+}
+
+#[test]
+fn what_postgresql_refused_is_raw_with_its_envelope_read() {
+    let event = decode_refused(&record(message("{}").as_bytes()));
+    assert_raw_with_envelope(&event, RawReason::RefusedByDatabase, "a good message");
+    let event = decode_refused(&record(b"not json"));
+    assert_eq!(event.raw_reason, Some(RawReason::RefusedByDatabase));
+    assert_eq!(event.status, Status::Unparseable);
+    let event = decode_refused(&tombstone());
+    assert_eq!(event.raw_reason, Some(RawReason::RefusedByDatabase));
+    assert_eq!(event.status, Status::Captured);
+    assert_eq!(event.event_type, "tombstone");
 }

@@ -135,3 +135,31 @@ fn nesting_takes_no_stack() {
         .join()
         .expect("no overflow, no failure");
 }
+
+#[test]
+fn deep_arrays_and_objects_are_told_apart() {
+    for levels in [103, 104, 105, 167, 168, 169, 300] {
+        let within = |inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+        for inner in [r#"{"a":1},[1],{"b":[]}"#, r#"[1],{"a":{}},[]"#] {
+            let event = decoded(within(inner));
+            assert_eq!(
+                event.raw_reason,
+                Some(RawReason::TooDeep),
+                "{levels} {inner}"
+            );
+        }
+        for inner in [
+            r#"{"a":1},[1}"#,
+            r#"[1],{"a":1]"#,
+            r#"{"a":1},["b":1]"#,
+            r#"[1],{1}"#,
+        ] {
+            let event = decoded(within(inner));
+            assert_eq!(
+                event.raw_reason,
+                Some(RawReason::NotJson),
+                "{levels} {inner}"
+            );
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::text;
+use super::text::{self, Body};
 
 /// Up to this many keys are compared pair by pair; more are sorted.
 const PAIRWISE: usize = 12;
@@ -21,7 +21,8 @@ pub(super) struct Keys(Vec<Key>);
 
 impl Keys {
     pub(super) fn new() -> Self {
-        Self(Vec::new())
+        // room for the keys that a usual message has
+        Self(Vec::with_capacity(24))
     }
 
     /// How many keys there are: where the next object's begin.
@@ -30,8 +31,8 @@ impl Keys {
     }
 
     /// Adds the key `body`, which begins at `start` of the document.
-    pub(super) fn push(&mut self, body: &str, start: usize) {
-        let end = start.saturating_add(body.len());
+    pub(super) fn push(&mut self, body: Body<'_>, start: usize) {
+        let end = start.saturating_add(body.text.len());
         let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) else {
             return;
         };
@@ -97,12 +98,12 @@ fn is_escaped(body: &str) -> bool {
 }
 
 /// FNV-1a over the decoded characters: equal keys have equal hashes.
-fn hash(body: &str) -> u32 {
-    if !is_escaped(body) {
-        return body.bytes().fold(0x811c_9dc5, mix);
+fn hash(body: Body<'_>) -> u32 {
+    if !body.is_escaped {
+        return body.text.bytes().fold(0x811c_9dc5, mix);
     }
     let mut buffer = [0; 4];
-    text::units(body).fold(0x811c_9dc5, |hash, unit| match unit {
+    text::units(body.text).fold(0x811c_9dc5, |hash, unit| match unit {
         text::Unit::Char(character) => character.encode_utf8(&mut buffer).bytes().fold(hash, mix),
         text::Unit::Lone(half) => half.to_be_bytes().into_iter().fold(hash, mix),
     })

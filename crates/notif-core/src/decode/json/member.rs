@@ -2,6 +2,9 @@
 
 use super::Value;
 
+/// Room for the known members that a usual message has.
+const USUAL_MEMBERS: usize = 6;
+
 /// A member that decoding knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::decode) enum Name {
@@ -113,10 +116,14 @@ impl<'a> Members<'a> {
 
     /// Puts a member in, in place of an earlier one of that name.
     pub(super) fn put(&mut self, name: Name, member: Member<'a>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, earlier)) => *earlier = member,
-            None => self.0.push((name, member)),
+        if let Some((_, earlier)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *earlier = member;
+            return;
         }
+        if self.0.is_empty() {
+            self.0.reserve(USUAL_MEMBERS);
+        }
+        self.0.push((name, member));
     }
 
     /// Forgets all.

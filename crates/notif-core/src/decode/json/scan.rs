@@ -3,6 +3,7 @@
 use super::keys::Keys;
 use super::member::{Member, Members, Name};
 use super::stack::{Open, Stack};
+use super::text::Body;
 use super::{Document, Value, number, text};
 use crate::event::RawReason;
 
@@ -153,10 +154,11 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// Reads a string and gives what stands between its quotes.
-    fn string(&mut self) -> Option<&'a str> {
+    /// Reads a string.
+    fn string(&mut self) -> Option<Body<'a>> {
         self.rest = self.rest.strip_prefix(b"\"")?;
         let start = self.position();
+        let mut is_escaped = false;
         self.print(2);
         loop {
             let plain = self
@@ -168,11 +170,12 @@ impl<'a> Scanner<'a> {
             match rest.split_first()? {
                 (b'"', after) => {
                     self.rest = rest;
-                    let body = self.text.get(start..self.position())?;
+                    let text = self.text.get(start..self.position())?;
                     self.rest = after;
-                    return Some(body);
+                    return Some(Body { text, is_escaped });
                 }
                 (b'\\', after) => {
+                    is_escaped = true;
                     let (unit, behind) = text::escape(after)?;
                     self.rest = behind;
                     match unit {
@@ -287,7 +290,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What the key `body` is called, where a member at `depth` is asked for by name.
-    fn name(&self, body: &str, depth: usize) -> Option<Name> {
+    fn name(&self, body: Body<'_>, depth: usize) -> Option<Name> {
         let name = if depth == 1 {
             Name::of
         } else if matches!(self.outer.name, Some(Name::Payload | Name::Data)) {
@@ -295,7 +298,11 @@ impl<'a> Scanner<'a> {
         } else {
             return None;
         };
-        name(&text::unescape(body)?)
+        if body.is_escaped {
+            name(&text::unescape(body.text)?)
+        } else {
+            name(body.text)
+        }
     }
 
     /// A member's value has ended: keeps it, where it is asked for by name.

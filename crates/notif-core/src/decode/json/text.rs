@@ -5,6 +5,15 @@
 
 use std::borrow::Cow;
 
+/// What stands between a valid string's quotes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body<'a> {
+    /// As it stood.
+    pub(super) text: &'a str,
+    /// Whether there are escapes in it.
+    pub(super) is_escaped: bool,
+}
+
 /// One element of a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -130,14 +139,17 @@ pub(super) fn printed_bytes(character: char) -> usize {
 pub(in crate::decode) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some((at, character)) = rest
-        .char_indices()
-        .find(|&(_, c)| c < ' ' || c == '"' || c == '\\')
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
     {
         let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.push_str(plain);
-        write_escaped(out, character);
-        rest = escaped.get(1..).unwrap_or_default();
+        let mut escaped = escaped.chars();
+        if let Some(character) = escaped.next() {
+            write_escaped(out, character);
+        }
+        rest = escaped.as_str();
     }
     out.push_str(rest);
     out.push('"');
