@@ -50,7 +50,7 @@ pub struct Cli {
     pub http_workers: Option<u16>,
 
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
-    #[arg(long, env = "RUST_LOG", default_value = "info", value_parser = trimmed,
+    #[arg(long, env = "RUST_LOG", default_value = "info,actix_server=warn", value_parser = trimmed,
           value_name = "FILTER")]
     pub rust_log: String,
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::time::timeout;
 use actix_web::web;
-use notif_core::store::{DatabaseUrl, Pool, PoolOptions, StoreError, migrate};
+use notif_core::store::{DatabaseUrl, Pool, PoolOptions, StoreError};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::problem::Problem;
@@ -86,9 +86,7 @@ impl Database {
         let pool = self.pool.clone();
         let asked = timeout(
             HEALTH_LIMIT,
-            web::block(move || {
-                pool.read(|conn| migrate::schema_check(conn, env!("CARGO_PKG_VERSION")))
-            }),
+            web::block(move || pool.schema_check(env!("CARGO_PKG_VERSION"))),
         );
         let answer = match asked.await {
             Ok(Ok(outcome)) => outcome.map_err(Problem::from),

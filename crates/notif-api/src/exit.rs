@@ -66,8 +66,7 @@ impl From<StoreError> for Exit {
             StoreError::Unreachable(_)
             | StoreError::Busy
             | StoreError::ReadOnly(_)
-            | StoreError::Refused(_)
-            | StoreError::OutcomeUnknown(_) => Self::Database(sentence),
+            | StoreError::Refused(_) => Self::Database(sentence),
         }
     }
 }

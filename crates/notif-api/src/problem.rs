@@ -253,7 +253,6 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Busy => Self::Busy,
             StoreError::NotFound => Self::NotFound("such notification"),
-            StoreError::OutcomeUnknown(id) => Self::OutcomeUnknown(id),
             StoreError::ReadOnly(_) => Self::DatabaseReadOnly(error.to_string()),
             StoreError::SchemaTooOld(_)
             | StoreError::SchemaTooNew { .. }

@@ -8,7 +8,7 @@ use actix_web::HttpServer;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::Data;
-use notif_core::store::{DatabaseUrl, StoreError, connection, migrate};
+use notif_core::store::{DatabaseUrl, Session, StoreError};
 
 use crate::app::{self, App};
 use crate::config::{Config, Settings};
@@ -40,8 +40,8 @@ fn prepare(settings: &Settings) -> Result<TcpListener, Exit> {
 }
 
 fn bring_up_to_date(url: &DatabaseUrl) -> Result<(), Exit> {
-    let mut conn = connection::connect(url, "notif-api --migrate")?;
-    match migrate::migrate(&mut conn)?.as_slice() {
+    let mut session = Session::connect(url, "notif-api --migrate")?;
+    match session.migrate()?.as_slice() {
         [] => log::info!("the schema is up to date"),
         ran => log::info!("the schema is up to date, ran {}", ran.join(", ")),
     }
@@ -51,8 +51,8 @@ fn bring_up_to_date(url: &DatabaseUrl) -> Result<(), Exit> {
 /// A schema that does not fit ends the process: it does not change by itself. A database that is
 /// not there does not: it comes back, and restarting this process until then helps nobody.
 fn check_schema(url: &DatabaseUrl) -> Result<(), Exit> {
-    let checked = connection::connect(url, "notif-api")
-        .and_then(|mut conn| migrate::schema_check(&mut conn, env!("CARGO_PKG_VERSION")));
+    let checked = Session::connect(url, "notif-api")
+        .and_then(|mut session| session.schema_check(env!("CARGO_PKG_VERSION")));
     match checked {
         Ok(()) => Ok(()),
         Err(error @ (StoreError::Unreachable(_) | StoreError::Refused(_))) => {

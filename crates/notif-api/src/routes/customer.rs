@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::query::{FEED_LIMIT_DEFAULT, List, PageQuery};
-use notif_core::store::{Pool, notification};
+use notif_core::store::Pool;
 
 use super::reply;
 use crate::app::App;
@@ -27,7 +27,7 @@ pub(super) async fn feed(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         after,
     };
     let page = move |pool: &Pool| {
-        let page = pool.read(|conn| notification::notification_page(conn, &query))?;
+        let page = pool.notification_page(&query)?;
         let next = page.next(&query.list);
         Ok((view::notifications(page.notifications), next))
     };

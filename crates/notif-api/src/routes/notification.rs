@@ -2,7 +2,6 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
@@ -16,7 +15,7 @@ pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResp
     let id = path::notification_id(&request, 1)?;
     Parameters::of(&request, &[]).done()?;
     let found = app.database.read(move |pool| {
-        let detail = pool.read(|conn| notification::notification_get(conn, id))?;
+        let detail = pool.notification_get(id)?;
         Ok(view::detail(&detail))
     });
     Ok(reply::json(found.await?))

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::query::{List, ORDER_ROWS_MAX, PageQuery};
-use notif_core::store::notification;
+use notif_core::store::Pool;
 
 use super::reply;
 use crate::app::App;
@@ -25,8 +25,8 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         offset: 0,
         after,
     };
-    let page = move |pool: &notif_core::store::Pool| {
-        let page = pool.read(|conn| notification::notification_page(conn, &query))?;
+    let page = move |pool: &Pool| {
+        let page = pool.notification_page(&query)?;
         let next = page.next(&query.list);
         Ok((view::notifications(page.notifications), next))
     };
@@ -39,7 +39,7 @@ pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpR
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
     let newest = app.database.read(move |pool| {
-        let newest = pool.read(|conn| notification::order_latest(conn, &order_id))?;
+        let newest = pool.order_latest(&order_id)?;
         Ok(view::notification(&newest))
     });
     match newest.await {

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use notif_core::store::notification;
+use notif_core::store::notification::Sent;
 use uuid::Uuid;
 
 use super::reply;
@@ -23,11 +23,13 @@ pub(super) async fn send(
     Parameters::of(&request, &[]).done()?;
     let manual = manual::parse(&body::read(&request, payload).await?)?;
     let random = random();
-    let written = app.database.write(move |pool| {
-        let written = pool.write(|conn| notification::notification_send(conn, manual, random))?;
-        Ok((written.notification_id, view::notification(&written)))
+    let sent = app.database.write(move |pool| {
+        Ok(match pool.notification_send(manual, random)? {
+            Sent::Stored(written) => Ok((written.notification_id, view::notification(&written))),
+            Sent::Unknown(id) => Err(Problem::OutcomeUnknown(id)),
+        })
     });
-    let (id, text) = written.await?;
+    let (id, text) = sent.await??;
     let mut response = reply::with_status(StatusCode::CREATED, text);
     if let Ok(location) = HeaderValue::try_from(format!("/notifications/{id}")) {
         response.headers_mut().insert(LOCATION, location);

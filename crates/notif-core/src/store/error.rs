@@ -43,9 +43,6 @@ pub enum StoreError {
     /// A row with our own unique key was there already.
     #[error("a row is there already: {0}")]
     Conflict(String),
-    /// The connection broke while a notification was being committed.
-    #[error("the connection broke in the commit: notification {0} may be stored or not")]
-    OutcomeUnknown(uuid::Uuid),
     /// The row asked for is not there.
     #[error("no such row")]
     NotFound,

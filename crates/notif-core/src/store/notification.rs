@@ -38,7 +38,10 @@ macro_rules! columns {
 }
 
 /// The newest notification of an order.
-pub fn order_latest(conn: &mut PgConnection, order_id: &str) -> Result<Notification, StoreError> {
+pub(super) fn order_latest(
+    conn: &mut PgConnection,
+    order_id: &str,
+) -> Result<Notification, StoreError> {
     let newest = n::notifications
         .filter(n::order_id.eq(order_id))
         .order(n::notification_id.desc())
@@ -48,7 +51,7 @@ pub fn order_latest(conn: &mut PgConnection, order_id: &str) -> Result<Notificat
 }
 
 /// One notification with all that is told of it.
-pub fn notification_get(
+pub(super) fn notification_get(
     conn: &mut PgConnection,
     id: Uuid,
 ) -> Result<NotificationDetail, StoreError> {
@@ -65,7 +68,10 @@ pub fn notification_get(
 }
 
 /// One page of a list. One statement, whose price is that of its rows.
-pub fn notification_page(conn: &mut PgConnection, page: &PageQuery) -> Result<Page, StoreError> {
+pub(super) fn notification_page(
+    conn: &mut PgConnection,
+    page: &PageQuery,
+) -> Result<Page, StoreError> {
     let mut rows = n::notifications
         .select((columns!(n::event), n::event_bytes))
         // one more: it tells whether there is a next page
@@ -95,15 +101,24 @@ pub fn notification_page(conn: &mut PgConnection, page: &PageQuery) -> Result<Pa
     })
 }
 
+/// What became of a manual notification.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sent {
+    /// It is stored, as this.
+    Stored(Box<Notification>),
+    /// The connection broke in the commit: it may be stored under this id, or not.
+    Unknown(Uuid),
+}
+
 /// Writes a manual notification in a transaction of its own, and reads back what is stored.
 ///
 /// Its times are PostgreSQL's, asked within the transaction, so that ids of several processes sort
 /// by one clock. `random` makes the id unique.
-pub fn notification_send(
+pub(super) fn notification_send(
     conn: &mut PgConnection,
     manual: ManualNotification,
     random: [u8; 10],
-) -> Result<Notification, StoreError> {
+) -> Result<Sent, StoreError> {
     batch::begin(conn)?;
     let (batch_id, written) = match manual_insert_in_txn(conn, manual, random) {
         Ok(done) => done,
@@ -113,9 +128,9 @@ pub fn notification_send(
         }
     };
     match batch::commit(conn, batch_id, None, 1) {
-        Ok(()) => Ok(written),
+        Ok(()) => Ok(Sent::Stored(Box::new(written))),
         // the answer is lost, the commit may not be
-        Err(StoreError::Unreachable(_)) => Err(StoreError::OutcomeUnknown(written.notification_id)),
+        Err(StoreError::Unreachable(_)) => Ok(Sent::Unknown(written.notification_id)),
         Err(error) => {
             batch::rollback(conn);
             Err(error)

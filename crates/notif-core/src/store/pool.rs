@@ -13,7 +13,12 @@ use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::prelude::*;
 use r2d2::{ManageConnection, PooledConnection};
 
-use super::{DatabaseUrl, StoreError, connection};
+use uuid::Uuid;
+
+use super::notification::{self, Sent};
+use super::{DatabaseUrl, StoreError, migrate, session};
+use crate::notification::{ManualNotification, Notification, NotificationDetail};
+use crate::query::{Page, PageQuery};
 
 /// How long a connection is waited for, in slices: between two of them the pool looks whether
 /// waiting still makes sense.
@@ -68,8 +73,37 @@ impl Pool {
         Self { links, health }
     }
 
+    /// The newest notification of an order.
+    pub fn order_latest(&self, order_id: &str) -> Result<Notification, StoreError> {
+        self.read(|conn| notification::order_latest(conn, order_id))
+    }
+
+    /// One notification with all that is told of it.
+    pub fn notification_get(&self, id: Uuid) -> Result<NotificationDetail, StoreError> {
+        self.read(|conn| notification::notification_get(conn, id))
+    }
+
+    /// One page of a list.
+    pub fn notification_page(&self, page: &PageQuery) -> Result<Page, StoreError> {
+        self.read(|conn| notification::notification_page(conn, page))
+    }
+
+    /// Writes a manual notification; `random` makes its id unique.
+    pub fn notification_send(
+        &self,
+        manual: ManualNotification,
+        random: [u8; 10],
+    ) -> Result<Sent, StoreError> {
+        self.write(|conn| notification::notification_send(conn, manual, random))
+    }
+
+    /// Does the schema fit a binary of version `ours`?
+    pub fn schema_check(&self, ours: &str) -> Result<(), StoreError> {
+        self.read(|conn| migrate::schema_check(conn, ours))
+    }
+
     /// Runs a read; once more on another connection where the first turns out to be broken.
-    pub fn read<T>(
+    fn read<T>(
         &self,
         mut read: impl FnMut(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -85,7 +119,7 @@ impl Pool {
 
     /// Runs a write, once, on a connection that has just given a sign of life. After an error the
     /// connection is given up, and an open transaction with it.
-    pub fn write<T>(
+    fn write<T>(
         &self,
         write: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -202,7 +236,7 @@ struct Manager {
 impl Manager {
     fn establish(&self) -> Result<Link, StoreError> {
         let alive_at = self.health.suspicions();
-        let mut connection = connection::connect(&self.options.url, "notif-api")?;
+        let mut connection = session::connect(&self.options.url, "notif-api")?;
         connection.batch_execute(SESSION)?;
         if !self.options.prepared_statements {
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
