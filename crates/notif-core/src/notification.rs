@@ -1,7 +1,8 @@
 //! The row of `notifications`: what is written, and what is read back.
 //!
 //! What a message says is read in `decode`; here it is joined with where and when the record was
-//! found. How a row becomes bytes for PostgreSQL is in `store`.
+//! found. A row that a person sends is in `notification/manual.rs`, one that is read back in
+//! `notification/read.rs`. How a row becomes bytes for PostgreSQL is in `store`.
 
 use std::sync::Arc;
 
@@ -15,6 +16,12 @@ use uuid::Uuid;
 use crate::event::{Event, RawReason};
 use crate::notification_id::PartitionHash;
 use crate::record::{Header, Record, RecordTime};
+
+mod manual;
+mod read;
+
+pub use manual::{Manual, ManualNotification};
+pub use read::{Notification, NotificationDetail};
 
 /// The earliest believable time of a record: 2000-01-01, milliseconds since 1970. Before it there
 /// was no Kafka, only clocks that were never set.

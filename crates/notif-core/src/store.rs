@@ -10,10 +10,13 @@ pub mod database_url;
 pub mod error;
 pub mod gap;
 pub mod migrate;
+pub mod notification;
 pub mod offset;
+pub mod pool;
 pub mod run;
 pub mod session;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
+pub use pool::{Pool, PoolOptions};
 pub use session::Session;

@@ -1,0 +1,72 @@
+//! How the process ends. The codes are those of `notif-poll`, as far as a server needs them.
+
+use std::process::ExitCode;
+
+use notif_core::store::StoreError;
+
+/// Why the process ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Exit {
+    /// It was told to, and has answered what was asked.
+    #[error("stopped")]
+    Stopped,
+    /// A bug, or the operating system refuses.
+    #[error("{0}")]
+    Internal(String),
+    /// A flag or a variable is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// PostgreSQL was needed (to migrate) and could not be reached, or refused.
+    #[error("{0}")]
+    Database(String),
+    /// The schema is not one that this binary can work with.
+    #[error("{0}")]
+    Schema(String),
+}
+
+impl Exit {
+    /// The number for the shell.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Stopped => 0,
+            Self::Internal(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Database(_) => 3,
+            Self::Schema(_) => 7,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+impl From<StoreError> for Exit {
+    fn from(error: StoreError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            StoreError::SchemaTooOld(_) => Self::Schema(format!(
+                "{sentence}\nhint: notif-api --migrate, or notif-poll migrate, brings it up to date"
+            )),
+            StoreError::SchemaTooNew { .. } => {
+                Self::Schema(format!("{sentence}\nhint: install that version"))
+            }
+            StoreError::ForeignSchema => Self::Schema(format!(
+                "{sentence}\nhint: it is left alone; use another database, or move its tables away"
+            )),
+            StoreError::NotUtf8(_) => {
+                Self::Schema(format!("{sentence}\nhint: create one with ENCODING 'UTF8'"))
+            }
+            StoreError::Url(_) => Self::Usage(sentence),
+            StoreError::Internal(_) | StoreError::Conflict(_) | StoreError::NotFound => {
+                Self::Internal(sentence)
+            }
+            StoreError::Unreachable(_)
+            | StoreError::Busy
+            | StoreError::ReadOnly(_)
+            | StoreError::Refused(_) => Self::Database(sentence),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The table: path, methods, handler. Nothing else.
+
+mod customer;
+mod health;
+mod notification;
+mod order;
+mod reply;
+mod send;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, Responder};
+
+use crate::problem::Problem;
+
+/// Registers every route.
+pub(crate) fn table(config: &mut ServiceConfig) {
+    config
+        .service(read("/health", health::health))
+        .service(read("/livez", health::livez))
+        .service(read("/readyz", health::readyz))
+        .service(read("/order/{orderId}", order::list))
+        .service(read("/order/{orderId}/latest", order::latest))
+        .service(read("/customer/{customerId}/notifications", customer::feed))
+        .service(read("/notifications/{notificationId}", notification::get))
+        .service(write("/send-notification", send::send))
+        .default_service(web::to(async || nothing_here()));
+}
+
+fn nothing_here() -> Result<String, Problem> {
+    Err(Problem::NoSuchRoute)
+}
+
+/// A route for GET, and for HEAD, which is GET without the body.
+fn read<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(async || not_allowed("GET, HEAD")))
+}
+
+/// A route for POST.
+fn write<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::post().to(handler))
+        .default_service(web::to(async || not_allowed("POST")))
+}
+
+fn not_allowed(methods: &'static str) -> Result<String, Problem> {
+    Err(Problem::MethodNotAllowed(methods))
+}

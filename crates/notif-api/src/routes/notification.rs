@@ -1,0 +1,22 @@
+//! One notification, with all that is known of it.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::reply;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request::parameters::Parameters;
+use crate::request::path;
+use crate::view;
+
+/// `GET /notifications/{notificationId}`.
+pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let id = path::notification_id(&request, 1)?;
+    Parameters::of(&request, &[]).done()?;
+    let found = app.database.read(move |pool| {
+        let detail = pool.notification_get(id)?;
+        Ok(view::detail(&detail))
+    });
+    Ok(reply::json(found.await?))
+}

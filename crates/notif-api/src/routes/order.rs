@@ -1,0 +1,50 @@
+//! What happened to an order.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use notif_core::query::{List, ORDER_ROWS_MAX, PageQuery};
+use notif_core::store::Pool;
+
+use super::reply;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request::parameters::Parameters;
+use crate::request::path;
+use crate::view;
+
+/// `GET /order/{orderId}`: its notifications, oldest first.
+pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let list = List::of_order(path::id(&request, 1, "orderId")?);
+    let mut parameters = Parameters::of(&request, &["limit", "cursor"]);
+    let limit = parameters.limit();
+    let after = parameters.cursor(&list);
+    parameters.done()?;
+    let query = PageQuery {
+        list,
+        limit: limit.unwrap_or(ORDER_ROWS_MAX),
+        offset: 0,
+        after,
+    };
+    let page = move |pool: &Pool| {
+        let page = pool.notification_page(&query)?;
+        let next = page.next(&query.list);
+        Ok((view::notifications(page.notifications), next))
+    };
+    let (text, next) = app.database.read(page).await?;
+    Ok(reply::page(text, limit, next))
+}
+
+/// `GET /order/{orderId}/latest`: its newest notification.
+pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let order_id = path::id(&request, 1, "orderId")?;
+    Parameters::of(&request, &[]).done()?;
+    let newest = app.database.read(move |pool| {
+        let newest = pool.order_latest(&order_id)?;
+        Ok(view::notification(&newest))
+    });
+    match newest.await {
+        Ok(text) => Ok(reply::json(text)),
+        Err(Problem::NotFound(_)) => Err(Problem::NotFound("notification of this order")),
+        Err(other) => Err(other),
+    }
+}

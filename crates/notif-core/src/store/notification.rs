@@ -1,0 +1,175 @@
+//! Reading notifications, and writing a manual one. Recorded ones are written by `commit`, in bulk.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Nullable, Text};
+use uuid::Uuid;
+
+use self::cut::Cut;
+use super::{StoreError, batch};
+use crate::notification::{ManualNotification, Notification, NotificationDetail};
+use crate::query::{Direction, Page, PageQuery, Subject};
+use crate::schema::notifications::dsl as n;
+
+mod cut;
+
+/// The columns of [`Notification`], in its order.
+macro_rules! columns {
+    ($event:expr) => {
+        (
+            n::notification_id,
+            n::customer_id,
+            n::runner_id,
+            n::order_id,
+            $event,
+            n::status,
+            n::created_at,
+            n::source_topic,
+            n::event_type,
+            n::correlation_id,
+            n::source_service,
+            n::occurred_at,
+            n::kafka_timestamp_ms,
+            n::source_partition,
+            n::source_offset,
+            n::topic_generation,
+            n::raw_reason,
+        )
+    };
+}
+
+/// The newest notification of an order.
+pub(super) fn order_latest(
+    conn: &mut PgConnection,
+    order_id: &str,
+) -> Result<Notification, StoreError> {
+    let newest = n::notifications
+        .filter(n::order_id.eq(order_id))
+        .order(n::notification_id.desc())
+        .select(columns!(n::event.cast::<Text>()))
+        .limit(1);
+    Ok(newest.get_result(conn)?)
+}
+
+/// One notification with all that is told of it.
+pub(super) fn notification_get(
+    conn: &mut PgConnection,
+    id: Uuid,
+) -> Result<NotificationDetail, StoreError> {
+    let row = n::notifications.find(id).select((
+        columns!(n::event.cast::<Text>()),
+        n::timestamp_type,
+        n::message_key,
+        n::headers.cast::<Nullable<Text>>(),
+        n::value_bytes,
+        n::value_sha256,
+        n::batch_id,
+    ));
+    Ok(row.get_result(conn)?)
+}
+
+/// One page of a list. One statement, whose price is that of its rows.
+pub(super) fn notification_page(
+    conn: &mut PgConnection,
+    page: &PageQuery,
+) -> Result<Page, StoreError> {
+    let mut rows = n::notifications
+        .select((columns!(n::event), n::event_bytes))
+        // one more: it tells whether there is a next page
+        .limit(i64::from(page.limit).saturating_add(1))
+        .offset(i64::from(page.offset))
+        .into_boxed();
+    rows = match &page.list.subject {
+        Subject::Order(id) => rows.filter(n::order_id.eq(id)),
+        Subject::Customer(id) => rows.filter(n::customer_id.eq(id)),
+    };
+    rows = match page.list.direction {
+        Direction::OldestFirst => rows.order(n::notification_id.asc()),
+        Direction::NewestFirst => rows.order(n::notification_id.desc()),
+    };
+    if let Some(after) = page.after {
+        rows = match page.list.direction {
+            Direction::OldestFirst => rows.filter(n::notification_id.gt(after)),
+            Direction::NewestFirst => rows.filter(n::notification_id.lt(after)),
+        };
+    }
+    let found: Vec<(Notification, bool)> =
+        Cut::new(rows, page.list.direction, page.limit).load(conn)?;
+    let more = found.last().is_some_and(|(_, more)| *more);
+    Ok(Page {
+        notifications: found.into_iter().map(|(row, _)| row).collect(),
+        more,
+    })
+}
+
+/// What became of a manual notification.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sent {
+    /// It is stored, as this.
+    Stored(Box<Notification>),
+    /// The connection broke in the commit: it may be stored under this id, or not.
+    Unknown(Uuid),
+}
+
+/// Writes a manual notification in a transaction of its own, and reads back what is stored.
+///
+/// Its times are PostgreSQL's, asked within the transaction, so that ids of several processes sort
+/// by one clock. `random` makes the id unique.
+pub(super) fn notification_send(
+    conn: &mut PgConnection,
+    manual: ManualNotification,
+    random: [u8; 10],
+) -> Result<Sent, StoreError> {
+    batch::begin(conn)?;
+    let (batch_id, written) = match manual_insert_in_txn(conn, manual, random) {
+        Ok(done) => done,
+        Err(error) => {
+            batch::rollback(conn);
+            return Err(error);
+        }
+    };
+    match batch::commit(conn, batch_id, None, 1) {
+        Ok(()) => Ok(Sent::Stored(Box::new(written))),
+        // the answer is lost, the commit may not be
+        Err(StoreError::Unreachable(_)) => Ok(Sent::Unknown(written.notification_id)),
+        Err(error) => {
+            batch::rollback(conn);
+            Err(error)
+        }
+    }
+}
+
+#[declare_sql_function]
+extern "SQL" {
+    /// The time as it is now, not when the transaction began.
+    fn clock_timestamp() -> Timestamptz;
+}
+
+fn manual_insert_in_txn(
+    conn: &mut PgConnection,
+    manual: ManualNotification,
+    random: [u8; 10],
+) -> Result<(i64, Notification), StoreError> {
+    let batch_id = batch::batch_id_take_in_txn(conn)?;
+    let now = diesel::select(clock_timestamp()).get_result(conn)?;
+    let row = manual.into_row(now, random);
+    let written = diesel::insert_into(n::notifications)
+        .values((
+            n::notification_id.eq(row.notification_id),
+            n::customer_id.eq(row.customer_id),
+            n::runner_id.eq(row.runner_id),
+            n::order_id.eq(row.order_id),
+            n::event.eq(row.event.into_sql::<Text>().fallible_cast::<Jsonb>()),
+            n::event_bytes.eq(row.event_bytes),
+            n::status.eq(row.status),
+            n::created_at.eq(row.created_at),
+            n::source_topic.eq(&*row.source_topic),
+            n::event_type.eq(row.event_type),
+            n::correlation_id.eq(row.correlation_id),
+            n::source_service.eq(row.source_service),
+            n::occurred_at.eq(row.occurred_at),
+            n::batch_id.eq(batch_id),
+        ))
+        .returning(columns!(n::event.cast::<Text>()))
+        .get_result(conn)?;
+    Ok((batch_id, written))
+}
