@@ -1,7 +1,8 @@
-//! Type, correlation id, source and time; what of them stays in the attributes.
+//! Type, correlation id and source; what of them stays in the attributes. Time is in `timestamp`,
+//! texts that do not fit their columns in `columns`.
 
 use notif_core::decode::decode;
-use notif_core::record::{Record, RecordTime};
+use notif_core::record::Record;
 use serde_json::{Value, json};
 
 use crate::records::{
@@ -339,114 +340,4 @@ fn a_message_that_is_its_own_payload_needs_no_fields() {
     assert_eq!(event.order_id.as_deref(), Some("o"));
     assert_eq!(event.correlation_id.as_deref(), Some("c"));
     assert_eq!(shown(&event)["timestamp"], json!(5));
-}
-
-#[test]
-fn the_timestamp_is_the_messages_own_where_it_is_a_number_or_a_text() {
-    for (value, timestamp) in [
-        (r#""2024-01-01T00:00:00Z""#, r#""2024-01-01T00:00:00Z""#),
-        (r#""yesterday""#, r#""yesterday""#),
-        ("1700000000.50", "1700000000.50"),
-        ("1.7e9", "1.7e9"),
-        ("0", "0"),
-    ] {
-        let event = decoded(format!(r#"{{"timestamp":{value},"payload":1}}"#));
-        let shown = format!("\"timestamp\": {timestamp}");
-        assert!(event.json.contains(&shown), "{value}: {}", event.json);
-    }
-    for value in [r#""""#, "null", "true", "[]", "{}"] {
-        let event = decoded(format!(r#"{{"timestamp":{value},"payload":1}}"#));
-        assert_eq!(shown(&event)["timestamp"], json!(TIME_TEXT), "{value}");
-    }
-}
-
-#[test]
-fn the_records_time_stands_in_where_rfc_3339_can_hold_it() {
-    for (time, text) in [
-        (RecordTime::Unknown, None),
-        (RecordTime::Create(0), Some("1970-01-01T00:00:00.000Z")),
-        (
-            RecordTime::Append(1_700_000_000_000),
-            Some("2023-11-14T22:13:20.000Z"),
-        ),
-        (RecordTime::Create(-2), Some("1969-12-31T23:59:59.998Z")),
-        (
-            RecordTime::Create(253_402_300_799_999),
-            Some("9999-12-31T23:59:59.999Z"),
-        ),
-        (RecordTime::Create(253_402_300_800_000), None),
-        (
-            RecordTime::Create(-62_167_219_200_000),
-            Some("0000-01-01T00:00:00.000Z"),
-        ),
-        (RecordTime::Create(-62_167_219_200_001), None),
-        (RecordTime::Create(i64::MAX), None),
-        (RecordTime::Create(i64::MIN), None),
-    ] {
-        let event = decode(&Record {
-            time,
-            ..record(br#"{"payload":1}"#)
-        });
-        assert_eq!(shown(&event)["timestamp"], json!(text), "{time:?}");
-        let marked = attributes(&event).pointer("/envelope/timestamp").is_some();
-        assert_eq!(marked, text.is_some(), "{time:?}");
-    }
-}
-
-#[test]
-fn a_text_that_does_not_fit_its_column_is_kept_beside_it() {
-    let long = "é".repeat(256);
-    let event = decoded(
-        json!({
-            "type": long, "correlation_id": long, "source": long, "timestamp": 1,
-            "payload": {"order_id": long, "customer_id": long, "runner_id": long},
-        })
-        .to_string(),
-    );
-    assert_eq!(event.raw_reason, None);
-    assert_eq!(event.event_type, "unknown");
-    assert_eq!(event.source_service, "unknown");
-    for column in [
-        &event.correlation_id,
-        &event.order_id,
-        &event.customer_id,
-        &event.runner_id,
-    ] {
-        assert_eq!(*column, None);
-    }
-    assert_eq!(
-        attributes(&event)["tooLong"],
-        json!({
-            "event_type": long, "correlation_id": long, "source_service": long,
-            "order_id": long, "customer_id": long, "runner_id": long,
-        })
-    );
-    assert_eq!(
-        attributes(&event)["envelope"],
-        json!({"type": long, "correlation_id": long, "source": long})
-    );
-}
-
-#[test]
-fn columns_take_255_characters_however_many_bytes_they_are() {
-    let fits = "😀".repeat(255);
-    let event = decoded(json!({"type": fits, "order_id": fits}).to_string());
-    assert_eq!(event.event_type, fits);
-    assert_eq!(event.order_id, Some(fits));
-    assert_eq!(attributes(&event)["tooLong"], Value::Null);
-    let digits = "1".repeat(256);
-    let event = decoded(format!(r#"{{"order_id":{digits}}}"#));
-    assert_eq!(event.order_id, None);
-    assert_eq!(attributes(&event)["tooLong"], json!({"order_id": digits}));
-}
-
-#[test]
-fn a_header_that_does_not_fit_is_kept_too() {
-    let long = "x".repeat(256);
-    let event = decoded_with("not json", &[("correlation_id", &long)]);
-    assert_eq!(event.correlation_id, None);
-    assert_eq!(
-        attributes(&event),
-        json!({"tooLong": {"correlation_id": long}})
-    );
 }

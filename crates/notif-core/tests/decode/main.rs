@@ -11,6 +11,7 @@
 
 mod campus;
 mod cloudevents;
+mod columns;
 mod envelope;
 mod fidelity;
 mod generated;
@@ -21,4 +22,6 @@ mod printed_bytes;
 mod rebuild;
 mod records;
 mod row;
+mod testbed;
+mod timestamp;
 mod total;

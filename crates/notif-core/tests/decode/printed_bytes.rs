@@ -11,6 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use crate::generated;
 use crate::records::decoded;
+use crate::testbed;
 
 /// A payload as it is written, and as PostgreSQL prints it.
 const PRINTED: &[(&str, &str)] = &[
@@ -71,7 +72,7 @@ fn printed(events: &[Event]) -> Vec<Printed> {
     let database = Postgres::shared().empty_database().expect("a database");
     let mut connection = database.connect().expect("a connection");
     let texts: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
-    diesel::sql_query(
+    let rows: Vec<Printed> = diesel::sql_query(
         "SELECT octet_length(event::text) AS bytes, (event -> 'payload')::text AS payload
          FROM (SELECT place, json::jsonb AS event
                FROM unnest($1) WITH ORDINALITY AS texts (json, place)) AS events
@@ -79,7 +80,9 @@ fn printed(events: &[Event]) -> Vec<Printed> {
     )
     .bind::<Array<Text>, _>(texts)
     .load(&mut connection)
-    .expect("PostgreSQL takes every event")
+    .expect("PostgreSQL takes every event");
+    assert_eq!(rows.len(), events.len());
+    rows
 }
 
 #[test]
@@ -114,7 +117,19 @@ fn postgresql_takes_and_prints_every_generated_event_in_as_many_bytes() {
         faithful > 1_000,
         "only {faithful} events hold their message"
     );
-    for (event, printed) in events.iter().zip(printed(&events)) {
+    assert_printed_as_counted(&events);
+}
+
+#[test]
+fn postgresql_takes_and_prints_every_event_of_the_testbed_in_as_many_bytes() {
+    let mut records = testbed::hostile_records(3_000);
+    records.extend(testbed::campus_records(1_000));
+    let events: Vec<_> = records.iter().map(decode).collect();
+    assert_printed_as_counted(&events);
+}
+
+fn assert_printed_as_counted(events: &[Event]) {
+    for (event, printed) in events.iter().zip(printed(events)) {
         assert_eq!(
             i64::from(event.json_printed_bytes),
             i64::from(printed.bytes),

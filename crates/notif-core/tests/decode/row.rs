@@ -1,14 +1,18 @@
 //! A record's row: time, headers, bytes and hash.
 
 use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text};
 use notif_core::decode::decode;
 use notif_core::notification::NewNotification;
 use notif_core::notification_id::{PartitionHash, recorded};
 use notif_core::record::{Header, Record, RecordTime};
+use notif_testbed::Postgres;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::records::{TIME_MS, header, record, tombstone};
+use crate::testbed;
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time")
@@ -174,4 +178,29 @@ fn headers_are_kept_in_order_with_duplicates_nulls_and_bytes() {
             {"nameBase64": "/g==", "valueBase64": "AA=="},
         ])
     );
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+#[test]
+fn postgresql_takes_the_headers_of_every_hostile_message() {
+    let headers: Vec<String> = testbed::hostile_records(3_000)
+        .into_iter()
+        .filter_map(|record| row(record).headers)
+        .collect();
+    assert!(headers.len() > 20);
+    let database = Postgres::shared().empty_database().expect("a database");
+    let mut connection = database.connect().expect("a connection");
+    let arrays: Count = diesel::sql_query(
+        "SELECT count(*) AS count FROM unnest($1) AS texts (json)
+         WHERE jsonb_typeof(json::jsonb) = 'array'",
+    )
+    .bind::<Array<Text>, _>(&headers)
+    .get_result(&mut connection)
+    .expect("PostgreSQL takes every header");
+    assert_eq!(usize::try_from(arrays.count), Ok(headers.len()));
 }

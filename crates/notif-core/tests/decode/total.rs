@@ -10,7 +10,7 @@ use crate::generated;
 use crate::records::{decoded, record, shown};
 
 /// What holds for every event.
-fn assert_sound(event: &Event) {
+pub(crate) fn assert_sound(event: &Event) {
     shown(event);
     let optional = [
         &event.correlation_id,
@@ -152,7 +152,7 @@ fn deep_arrays_and_objects_are_told_apart() {
             r#"{"a":1},[1}"#,
             r#"[1],{"a":1]"#,
             r#"{"a":1},["b":1]"#,
-            r#"[1],{1}"#,
+            r"[1],{1}",
         ] {
             let event = decoded(within(inner));
             assert_eq!(
