@@ -148,13 +148,11 @@ impl Batch {
         make: impl FnOnce() -> PartitionSlice,
     ) -> Option<&mut PartitionSlice> {
         // a batch has at most a few dozen partitions: a scan beats a map
-        let place = match self.slices.iter().position(|slice| slice.id == *id) {
-            Some(place) => place,
-            None => {
-                self.slices.push(make());
-                self.slices.len().saturating_sub(1)
-            }
-        };
+        let found = self.slices.iter().position(|slice| slice.id == *id);
+        if found.is_none() {
+            self.slices.push(make());
+        }
+        let place = found.unwrap_or(self.slices.len().saturating_sub(1));
         self.slices.get_mut(place)
     }
 }

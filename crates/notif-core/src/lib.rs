@@ -31,7 +31,11 @@ pub mod batch;
 
 pub mod query;
 
-#[expect(missing_docs, reason = "generated; tables and columns carry the comments of the database")]
+#[expect(
+    missing_docs,
+    clippy::doc_markdown,
+    reason = "generated; tables and columns carry the comments of the database"
+)]
 #[rustfmt::skip]
 pub mod schema;
 

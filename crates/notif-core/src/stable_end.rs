@@ -44,7 +44,7 @@ mod tests {
     }
 
     fn minute(minute: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(minute * 60, 0).unwrap()
+        DateTime::from_timestamp(minute.strict_mul(60), 0).unwrap()
     }
 
     #[test]

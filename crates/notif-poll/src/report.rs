@@ -1,9 +1,5 @@
 //! What a run says at its end: one line for a person, or one JSON object.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this file is the output"
-)]
+#![expect(clippy::print_stderr, reason = "this file is the output")]
 
 use std::io::Write;
 use std::time::Duration;
@@ -158,61 +154,64 @@ impl Report {
 
     /// One line that says what happened.
     pub(crate) fn line(&self) -> String {
+        let mut parts = vec![self.headline()];
+        if self.unparseable > 0 {
+            parts.push(format!(
+                "{} could not be opened, kept as bytes",
+                self.unparseable
+            ));
+        }
+        let left = self
+            .partitions
+            .iter()
+            .filter(|partition| !partition.done)
+            .filter_map(|partition| partition.end?.checked_sub(partition.to?))
+            .fold(0_i64, i64::saturating_add);
+        if left > 0 {
+            parts.push(format!("{left} offsets left"));
+        }
+        parts.extend(self.gaps.iter().map(|gap| {
+            let last = gap
+                .last_offset
+                .map_or("?".to_owned(), |last| last.to_string());
+            format!(
+                "lost {}/{} {}..{last} ({})",
+                gap.topic, gap.partition, gap.first_offset, gap.reason
+            )
+        }));
+        parts.extend(self.partitions.iter().filter_map(|partition| {
+            let problem = partition.problem.as_ref()?;
+            Some(format!(
+                "{}/{} {}: {problem}",
+                partition.topic, partition.partition, partition.verdict
+            ))
+        }));
+        if !self.unseen_topics.is_empty() {
+            parts.push(format!("not there yet: {}", self.unseen_topics.join(", ")));
+        }
+        parts.join("; ")
+    }
+
+    fn headline(&self) -> String {
         let took = match (self.started_at, self.ended_at) {
-            (Some(start), Some(end)) => (end - start).to_std().unwrap_or(Duration::ZERO),
-            _ => Duration::ZERO,
+            (Some(start), Some(end)) => end.signed_duration_since(start).to_std().ok(),
+            _ => None,
         };
-        let touched = self.partitions.iter().filter(|p| p.records > 0).count();
-        let mut line = format!(
-            "{}: {} new record{} in {touched} of {} partitions, {:.2} s",
+        let touched = self
+            .partitions
+            .iter()
+            .filter(|partition| partition.records > 0)
+            .count();
+        format!(
+            "{}: {} new record{} in {touched} of {} partitions, {:.2} s{}",
             self.outcome.as_str(),
             self.records,
             if self.records == 1 { "" } else { "s" },
             self.partitions.len(),
-            took.as_secs_f64(),
-        );
-        if let Some(run) = self.run {
-            line.push_str(&format!(" (run {run})"));
-        }
-        if self.unparseable > 0 {
-            line.push_str(&format!(
-                "; {} could not be opened, kept as bytes",
-                self.unparseable
-            ));
-        }
-        let left: i64 = self
-            .partitions
-            .iter()
-            .filter(|p| !p.done)
-            .filter_map(|p| Some(p.end? - p.to?))
-            .sum();
-        if left > 0 {
-            line.push_str(&format!("; {left} offsets left"));
-        }
-        for gap in &self.gaps {
-            let last = gap
-                .last_offset
-                .map_or("?".to_owned(), |last| last.to_string());
-            line.push_str(&format!(
-                "; lost {}/{} {}..{last} ({})",
-                gap.topic, gap.partition, gap.first_offset, gap.reason
-            ));
-        }
-        for partition in &self.partitions {
-            if let Some(problem) = &partition.problem {
-                line.push_str(&format!(
-                    "; {}/{} {}: {problem}",
-                    partition.topic, partition.partition, partition.verdict
-                ));
-            }
-        }
-        if !self.unseen_topics.is_empty() {
-            line.push_str(&format!(
-                "; not there yet: {}",
-                self.unseen_topics.join(", ")
-            ));
-        }
-        line
+            took.unwrap_or(Duration::ZERO).as_secs_f64(),
+            self.run
+                .map_or(String::new(), |run| format!(" (run {run})")),
+        )
     }
 }
 
@@ -229,6 +228,7 @@ pub(crate) fn say(line: &str) {
     drop(writeln!(std::io::stdout(), "{line}"));
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 fn rfc3339<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),

@@ -16,8 +16,9 @@ use diesel::sql_types::BigInt;
 
 use super::StoreError;
 
-/// Begins a write transaction whose limits hold whatever the server's defaults are: a lock is
-/// waited for 5 s, a statement runs 20 s, and a client that stalls inside loses the transaction
+/// Begins a write transaction whose limits hold whatever the server's defaults are.
+///
+/// A lock is waited for 5 s, a statement runs 20 s, and a client that stalls inside loses the transaction
 /// after 10 s. Read committed: the offset rows are locked, so nothing stronger is needed, and a
 /// server that defaults to serializable would only add failures.
 pub fn begin(conn: &mut PgConnection) -> Result<(), StoreError> {
@@ -43,8 +44,9 @@ pub fn batch_id_take_in_txn(conn: &mut PgConnection) -> Result<i64, StoreError> 
     Ok(row.batch_id)
 }
 
-/// Ends the write transaction begun by [`begin`]: commit sequence, the row of `batches`, COMMIT, in
-/// one message. After an error the transaction may or may not be committed where the connection
+/// Ends the write transaction begun by [`begin`]: commit sequence, `batches`, COMMIT in one message.
+///
+/// After an error the transaction may or may not be committed where the connection
 /// broke: whoever goes on must read the offsets again.
 pub fn commit(
     conn: &mut PgConnection,

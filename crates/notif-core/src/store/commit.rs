@@ -38,7 +38,9 @@ pub struct Committed {
     pub fenced: Vec<PartitionId>,
 }
 
-/// Writes a batch. An error leaves everything as it was, but for one case: where the connection
+/// Writes a batch.
+///
+/// An error leaves everything as it was, but for one case: where the connection
 /// breaks during COMMIT, it may have happened. Both are the same to the caller, who must not go on
 /// with offsets that it remembers.
 pub fn batch_commit(

@@ -62,8 +62,9 @@ pub struct UnannouncedGap {
     pub reason: String,
 }
 
-/// Takes every loss that no run has told of yet, and marks it as told by this one: the caller's exit
-/// code does. In the transaction that ends the run, so that a run which is killed before it told
+/// Takes every loss that no run has told of yet, and marks it as told by this one.
+///
+/// The caller's exit code tells. In the transaction that ends the run, so that a run which is killed before it told
 /// leaves the telling to the next.
 pub fn gap_announce_in_txn(
     conn: &mut PgConnection,

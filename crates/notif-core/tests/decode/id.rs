@@ -1,4 +1,5 @@
 //! The id is the order.
+#![expect(clippy::arithmetic_side_effects, reason = "sums of small constants")]
 
 use notif_core::notification_id::{PartitionHash, lower_bound, manual, occurred_at_ms, recorded};
 use proptest::prelude::*;

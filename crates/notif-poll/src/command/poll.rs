@@ -85,7 +85,7 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
     };
     let report = match observe(&run, &config, &mut session, rows, topics) {
         Ok(facts) => record(&run, session, &facts),
-        Err(failure) => summary::give_up(&run, &mut session, failure),
+        Err(failure) => summary::give_up(&run, &mut session, &failure),
     };
     Ok(report)
 }

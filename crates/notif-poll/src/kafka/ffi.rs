@@ -264,6 +264,9 @@ pub(crate) struct KafkaError {
     pub(crate) message: String,
 }
 
+/// What an admin call says of each thing that it was asked about.
+pub(crate) type Answers<K, V> = Vec<(K, Result<V, KafkaError>)>;
+
 /// A topic as the cluster describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicDescription {
@@ -281,7 +284,7 @@ pub(crate) fn describe_topics(
     consumer: &Client,
     names: &[String],
     timeout: Duration,
-) -> Result<Vec<(String, Result<TopicDescription, KafkaError>)>, KafkaError> {
+) -> Result<Answers<String, TopicDescription>, KafkaError> {
     let owned: Vec<CString> = names
         .iter()
         .filter_map(|name| CString::new(name.as_str()).ok())
@@ -371,7 +374,7 @@ pub(crate) fn list_offsets(
     partitions: &[PartitionId],
     which: Which,
     timeout: Duration,
-) -> Result<Vec<(PartitionId, Result<i64, KafkaError>)>, KafkaError> {
+) -> Result<Answers<PartitionId, i64>, KafkaError> {
     let (spec, isolation) = match which {
         Which::Low => (rdkafka::Offset::Beginning, Isolation::READ_UNCOMMITTED),
         Which::StableEnd => (rdkafka::Offset::End, Isolation::READ_COMMITTED),

@@ -41,7 +41,7 @@ pub(crate) fn offsets_mirror(client: &Arc<Client>, positions: &[(PartitionId, Ne
     let outcome = match started {
         Ok(_) => answer
             .recv_timeout(PATIENCE)
-            .map_err(|_| "no answer within 1 s".to_owned()),
+            .map_err(|error| format!("no answer within 1 s ({error})")),
         Err(error) => Err(error.to_string()),
     };
     match outcome {

@@ -31,9 +31,9 @@ impl<'c> Reader<'c> {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for (id, next) in starts {
             list.add_partition_offset(&id.topic, id.partition, Offset::Offset(next.get()))
-                .map_err(own_error)?;
+                .map_err(|error| own_error(&error))?;
         }
-        client.assign(&list).map_err(own_error)?;
+        client.assign(&list).map_err(|error| own_error(&error))?;
         Ok(Self { client, queue })
     }
 
@@ -69,7 +69,7 @@ impl<'c> Reader<'c> {
     }
 }
 
-fn own_error(error: ClientError) -> KafkaError {
+fn own_error(error: &ClientError) -> KafkaError {
     KafkaError {
         code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
         message: error.to_string(),

@@ -102,14 +102,10 @@ fn topic_answer(answer: Result<ffi::TopicDescription, KafkaError>) -> TopicAnswe
             topic_id,
             partitions,
         },
-        Err(KafkaError { code, .. })
-            if matches!(
-                code,
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic
-            ) =>
-        {
-            TopicAnswer::Absent
-        }
+        Err(KafkaError {
+            code: RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+            ..
+        }) => TopicAnswer::Absent,
         Err(KafkaError {
             code: RDKafkaErrorCode::TopicAuthorizationFailed,
             ..

@@ -56,7 +56,7 @@ type Answers = BTreeMap<PartitionId, Result<i64, String>>;
 
 /// A call that failed as a whole is no answer for any partition.
 fn answers(
-    outcome: Result<Vec<(PartitionId, Result<i64, KafkaError>)>, KafkaError>,
+    outcome: Result<ffi::Answers<PartitionId, i64>, KafkaError>,
     partitions: &[PartitionId],
 ) -> Answers {
     match outcome {

@@ -71,11 +71,15 @@ fn a_campus_day_is_what_the_brokers_own_reader_sees() {
 }
 
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
     use sha2::Digest;
-    sha2::Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+
+    let mut hex = String::new();
+    for byte in sha2::Sha256::digest(bytes) {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }
 
 #[test]

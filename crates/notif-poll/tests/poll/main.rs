@@ -2,11 +2,20 @@
 //!
 //! One broker and one server for all tests of this process; each test has a database and topics of
 //! its own. What breaks a server gets servers of its own.
+//!
+//! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
 mod failure;
+#[cfg(test)]
 mod gap;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod refusal;
+#[cfg(test)]
 mod world;

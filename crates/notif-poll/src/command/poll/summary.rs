@@ -65,12 +65,12 @@ pub(super) fn end(
 }
 
 /// Ends a run that could not do its work but reached PostgreSQL.
-pub(super) fn give_up(run: &Run, session: &mut Session, failure: Failure) -> Report {
-    let mut report = Report::failed(&failure);
+pub(super) fn give_up(run: &Run, session: &mut Session, failure: &Failure) -> Report {
+    let mut report = Report::failed(failure);
     report.run = Some(run.start.run_id);
     report.started_at = Some(run.start.started_at);
     report.exit_codes.clear();
-    add_failure(&mut report, &failure);
+    add_failure(&mut report, failure);
     close(run, session, report, &[])
 }
 
