@@ -1,6 +1,6 @@
 //! The query of an address.
 //!
-//! A parameter that an endpoint does not know is refused: a `limt=5` that is quietly ignored is a
+//! A parameter that an endpoint does not know is refused: a `limits=5` that is quietly ignored is a
 //! bug that its author finds much later. Given twice is refused too: there is no right one.
 
 use std::ops::RangeInclusive;
@@ -170,7 +170,7 @@ mod tests {
         }
         assert_eq!(refused("offset=10001"), ["offset"]);
         assert_eq!(refused("limit"), ["limit"]);
-        assert_eq!(refused("limt=5"), ["limt"]);
+        assert_eq!(refused("limits=5"), ["limits"]);
         assert_eq!(refused("Limit=5"), ["Limit"]);
         assert_eq!(refused("%FF=5"), ["?"]);
         assert_eq!(refused("limit=1&limit=1"), ["limit"]);
