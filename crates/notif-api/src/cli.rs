@@ -22,40 +22,41 @@ pub struct Cli {
         long,
         env = "MIGRATE_DATABASE_URL",
         hide_env_values = true,
+        hide_env_values = true,
         value_name = "URL"
     )]
     pub migrate_database_url: Option<String>,
 
     /// The address to listen on.
-    #[arg(long, env = "HOST", default_value = "0.0.0.0", value_parser = trimmed)]
+    #[arg(long, env = "HOST", hide_env_values = true, default_value = "0.0.0.0", value_parser = trimmed)]
     pub host: String,
 
     /// The port to listen on; 0 takes a free one and logs it.
-    #[arg(long, env = "PORT", default_value = "3000", value_parser = number::<u16>)]
+    #[arg(long, env = "PORT", hide_env_values = true, default_value = "3000", value_parser = number::<u16>)]
     pub port: u16,
 
     /// How many connections to PostgreSQL answer requests (1 to 200); one more answers probes.
-    #[arg(long, env = "DATABASE_POOL_SIZE", default_value = "8", value_name = "N",
+    #[arg(long, env = "DATABASE_POOL_SIZE", hide_env_values = true, default_value = "8", value_name = "N",
           value_parser = pool_size)]
     pub database_pool_size: u32,
 
     /// Whether statements are prepared once a connection. Turn off behind a pooler in transaction
     /// mode.
-    #[arg(long, env = "DATABASE_PREPARED_STATEMENTS", default_value = "on",
+    #[arg(long, env = "DATABASE_PREPARED_STATEMENTS", hide_env_values = true, default_value = "on",
           value_parser = choice::<Switch>, value_name = "on|off")]
     pub database_prepared_statements: Switch,
 
     /// How many threads read and write HTTP [default: one a core].
-    #[arg(long, env = "HTTP_WORKERS", value_name = "N", value_parser = workers)]
+    #[arg(long, env = "HTTP_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers)]
     pub http_workers: Option<u16>,
 
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
-    #[arg(long, env = "RUST_LOG", default_value = "info,actix_server=warn", value_parser = trimmed,
+    #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info,actix_server=warn", value_parser = trimmed,
           value_name = "FILTER")]
     pub rust_log: String,
 
     /// How log lines look.
-    #[arg(long, env = "LOG_FORMAT", default_value = "text", value_parser = choice::<LogFormat>,
+    #[arg(long, env = "LOG_FORMAT", hide_env_values = true, default_value = "text", value_parser = choice::<LogFormat>,
           value_name = "text|json")]
     pub log_format: LogFormat,
 }

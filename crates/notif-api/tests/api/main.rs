@@ -1,0 +1,24 @@
+//! The API against a real PostgreSQL, one file a resource. The server runs within the test's
+//! process on a free port; `process.rs` alone starts the program itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking; clippy.toml's exceptions reach only the functions marked as tests"
+)]
+
+mod bad_requests;
+mod broken_database;
+mod customer;
+mod health;
+mod hostile;
+mod http;
+mod notification;
+mod order;
+mod process;
+mod request_id;
+mod rows;
+mod send;
+mod server;
