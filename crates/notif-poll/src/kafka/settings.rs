@@ -26,11 +26,10 @@ pub const FIXED: [(&str, &str); 7] = [
 ];
 
 /// Settings that have a flag or a variable of their own.
-pub const NAMED_ELSEWHERE: [(&str, &str); 4] = [
+pub const NAMED_ELSEWHERE: [(&str, &str); 3] = [
     ("bootstrap.servers", "KAFKA_BOOTSTRAP_SERVERS"),
     ("metadata.broker.list", "KAFKA_BOOTSTRAP_SERVERS"),
     ("group.id", "CONSUMER_GROUP_ID"),
-    ("client.id", "nothing: it is notif-poll"),
 ];
 
 /// What is proposed where nothing is said. Two of librdkafka's defaults stall a one-shot reader: a

@@ -82,9 +82,11 @@ impl<'r> Reading<'r> {
         let mut progress = Progress::start(self.left());
         let mut received = Vec::new();
         let (mut brokers_down, mut last_heard) = (false, Instant::now());
-        self.deadline.waiting_for(WaitsFor::Kafka);
         while self.open > 0 && !self.deadline.is_over() && !self.shared.has_failed() {
+            self.deadline.waiting_for(WaitsFor::Kafka);
             reader.receive(RECEIVE_WAIT, &mut received);
+            // whatever blocks from here on waits for a lane, and a lane waits for PostgreSQL
+            self.deadline.waiting_for(WaitsFor::Database);
             if received.is_empty() {
                 self.look_at_positions(&reader, senders, route);
             }

@@ -194,3 +194,55 @@ fn a_database_that_goes_away_in_the_middle_moves_nothing_and_the_next_poll_goes_
     world.poll().expect("drained", 0, 30_000 - stored);
     world.assert_tiled();
 }
+
+#[test]
+fn a_database_that_hangs_is_exit_3_soon_after_the_deadline() {
+    use notif_testbed::kafka::Message;
+    use notif_testbed::postgres::PostgresOptions;
+    let server = Postgres::start(&PostgresOptions::default()).unwrap();
+    let world = World {
+        database: server.create_database().unwrap(),
+        ..World::with_topics(1)
+    };
+    let messages = (0..60_000).map(|n| {
+        (
+            world.topic(),
+            n % 3,
+            Message::new(format!(r#"{{"n":{n}}}"#)),
+        )
+    });
+    world
+        .kafka
+        .producer()
+        .unwrap()
+        .produce_all(messages)
+        .unwrap();
+    let started = Instant::now();
+    let mut command = world.command();
+    command.env("POLL_DEADLINE_SECONDS", "8");
+    let finished = std::thread::scope(|scope| {
+        let poll =
+            scope.spawn(move || notif_testbed::process::run(&mut command, Duration::from_secs(40)));
+        notif_testbed::wait::wait_until("a first batch", Duration::from_secs(60), || {
+            world.number("SELECT count(*) FROM notifications") > 0
+        })
+        .unwrap();
+        server.pause().unwrap();
+        poll.join().unwrap().unwrap()
+    });
+    server.resume().unwrap();
+    assert_eq!(finished.status.code(), Some(3), "{finished:?}");
+    assert!(
+        started.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(
+        finished.stderr.contains("PostgreSQL did not answer"),
+        "{}",
+        finished.stderr
+    );
+    let stored = world.number("SELECT count(*) FROM notifications");
+    world.poll().expect("drained", 0, 60_000 - stored);
+    world.assert_tiled();
+}
