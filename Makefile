@@ -42,7 +42,7 @@ test: ## everything CI runs
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-shell
-	@$(MAKE) --no-print-directory lint deny machete
+	@$(MAKE) --no-print-directory deny machete lint
 	@$(MAKE) --no-print-directory test-rust
 
 .PHONY: test-rust
