@@ -14,7 +14,7 @@ use crate::world::{Report, World};
 
 const PAGE: &str = include_str!("../../../../docs/moving-from-python.md");
 
-/// The tables as SQLAlchemy makes them of the guide's models, with rows as its poller and its web
+/// The tables as `SQLAlchemy` makes them of the guide's models, with rows as its poller and its web
 /// server write them. In the order of time: the fourth, the second, the first, the third; the last
 /// one has no time.
 const MODELS: &str = r#"
