@@ -22,6 +22,8 @@ mod ids;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod printed_bytes;
 #[cfg(test)]
 mod rebuild;

@@ -16,6 +16,8 @@ mod hostile;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod python;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod world;
