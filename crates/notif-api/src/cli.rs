@@ -46,7 +46,7 @@ pub struct Cli {
           value_parser = choice::<Switch>, value_name = "on|off")]
     pub database_prepared_statements: Switch,
 
-    /// How many threads read and write HTTP [default: one a core].
+    /// How many threads read and write HTTP [default: one for two cores].
     #[arg(long, env = "HTTP_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers)]
     pub http_workers: Option<u16>,
 

@@ -139,16 +139,14 @@ pub async fn serve(
         log::info!("stopping: answering what was asked, for at most {DRAIN_SECONDS} s");
     };
     log::info!("listening on http://{}", listener.local_addr()?);
-    let mut server = HttpServer::new(move || app::service(app.clone()))
+    let server = HttpServer::new(move || app::service(app.clone()))
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(DRAIN_SECONDS)
         .shutdown_signal(stop)
         // as many as work at once, of all workers together, and the one for probes
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
+        .workers(config.workers)
         .listen(listener)?;
-    if let Some(workers) = config.workers {
-        server = server.workers(workers);
-    }
     server.run().await
 }
 

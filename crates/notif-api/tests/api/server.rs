@@ -33,7 +33,7 @@ impl Server {
             database: DatabaseUrl::parse(url).unwrap(),
             pool_size: 4,
             prepared_statements: true,
-            workers: Some(1),
+            workers: 1,
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

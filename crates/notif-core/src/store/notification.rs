@@ -1,6 +1,9 @@
 //! Reading notifications, and writing a manual one. Recorded ones are written by `commit`, in bulk.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{Jsonb, Nullable, Text};
 use uuid::Uuid;
 
@@ -11,6 +14,8 @@ use crate::query::{Direction, Page, PageQuery, Subject};
 use crate::schema::notifications::dsl as n;
 
 mod cut;
+#[cfg(test)]
+mod plan_tests;
 
 /// The columns of [`Notification`], in its order.
 macro_rules! columns {
@@ -42,12 +47,18 @@ pub(super) fn order_latest(
     conn: &mut PgConnection,
     order_id: &str,
 ) -> Result<Notification, StoreError> {
-    let newest = n::notifications
+    Ok(latest_statement(order_id).get_result(conn)?)
+}
+
+fn latest_statement(
+    order_id: &str,
+) -> impl LoadQuery<'_, PgConnection, Notification> + RunQueryDsl<PgConnection> + QueryFragment<Pg>
+{
+    n::notifications
         .filter(n::order_id.eq(order_id))
         .order(n::notification_id.desc())
         .select(columns!(n::event.cast::<Text>()))
-        .limit(1);
-    Ok(newest.get_result(conn)?)
+        .limit(1)
 }
 
 /// One notification with all that is told of it.
@@ -72,6 +83,15 @@ pub(super) fn notification_page(
     conn: &mut PgConnection,
     page: &PageQuery,
 ) -> Result<Page, StoreError> {
+    let found: Vec<(Notification, bool)> = page_statement(page).load(conn)?;
+    let more = found.last().is_some_and(|(_, more)| *more);
+    Ok(Page {
+        notifications: found.into_iter().map(|(row, _)| row).collect(),
+        more,
+    })
+}
+
+fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
     let mut rows = n::notifications
         .select((columns!(n::event), n::event_bytes))
         // one more: it tells whether there is a next page
@@ -82,23 +102,16 @@ pub(super) fn notification_page(
         Subject::Order(id) => rows.filter(n::order_id.eq(id)),
         Subject::Customer(id) => rows.filter(n::customer_id.eq(id)),
     };
+    rows = match (page.list.direction, page.after) {
+        (Direction::OldestFirst, Some(id)) => rows.filter(n::notification_id.gt(id)),
+        (Direction::NewestFirst, Some(id)) => rows.filter(n::notification_id.lt(id)),
+        (_, None) => rows,
+    };
     rows = match page.list.direction {
         Direction::OldestFirst => rows.order(n::notification_id.asc()),
         Direction::NewestFirst => rows.order(n::notification_id.desc()),
     };
-    if let Some(after) = page.after {
-        rows = match page.list.direction {
-            Direction::OldestFirst => rows.filter(n::notification_id.gt(after)),
-            Direction::NewestFirst => rows.filter(n::notification_id.lt(after)),
-        };
-    }
-    let found: Vec<(Notification, bool)> =
-        Cut::new(rows, page.list.direction, page.limit).load(conn)?;
-    let more = found.last().is_some_and(|(_, more)| *more);
-    Ok(Page {
-        notifications: found.into_iter().map(|(row, _)| row).collect(),
-        more,
-    })
+    Cut::new(rows, page.list.direction, page.limit)
 }
 
 /// What became of a manual notification.

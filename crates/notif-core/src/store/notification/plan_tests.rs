@@ -1,0 +1,86 @@
+//! Each read goes by its own index and sorts nothing, in a table that PostgreSQL knows nothing
+//! about: the plan of the first day is the one that is kept.
+
+use diesel::connection::SimpleConnection;
+use diesel::debug_query;
+use diesel::sql_types::Text;
+use notif_testbed::Postgres;
+
+use super::*;
+use crate::query::List;
+use crate::store::pool::SESSION;
+
+#[derive(QueryableByName)]
+struct PlanLine {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+/// The plan of a statement whose bound values have these types, as the API's sessions make it.
+fn plan(statement: &impl QueryFragment<Pg>, types: &[&str]) -> String {
+    let database = Postgres::shared().create_database().unwrap();
+    let mut conn = database.connect().unwrap();
+    conn.batch_execute(SESSION).unwrap();
+    let text = debug_query::<Pg, _>(statement).to_string();
+    let (sql, _values) = text.split_once(" -- binds").unwrap();
+    let types_text = types.join(", ");
+    conn.batch_execute(&format!("PREPARE asked ({types_text}) AS {sql}"))
+        .unwrap();
+    let nulls = vec!["NULL"; types.len()].join(", ");
+    let lines: Vec<PlanLine> = diesel::sql_query(format!("EXPLAIN EXECUTE asked ({nulls})"))
+        .load(&mut conn)
+        .unwrap();
+    let lines: Vec<_> = lines.into_iter().map(|line| line.line).collect();
+    lines.join("\n")
+}
+
+fn assert_goes_by(index: &str, plan: &str) {
+    assert!(
+        plan.contains(&format!("using {index} on notifications")),
+        "{plan}"
+    );
+    for slow in ["Sort", "Seq Scan", "Bitmap"] {
+        assert!(!plan.contains(slow), "{slow}: {plan}");
+    }
+}
+
+fn page(list: List, after: Option<Uuid>) -> PageQuery {
+    PageQuery {
+        list,
+        limit: 50,
+        offset: 0,
+        after,
+    }
+}
+
+#[test]
+fn a_page_goes_by_the_index_of_its_subject() {
+    let lists = [
+        (List::of_order("o-1".to_owned()), "notifications_order"),
+        (
+            List::of_customer("c-1".to_owned()),
+            "notifications_customer",
+        ),
+    ];
+    for (list, index) in lists {
+        let first = page(list.clone(), None);
+        let types = ["text", "bigint", "bigint", "bigint", "bigint"];
+        assert_goes_by(index, &plan(&page_statement(&first), &types));
+        let next = page(list, Some(Uuid::nil()));
+        let types = ["text", "uuid", "bigint", "bigint", "bigint", "bigint"];
+        let plan = plan(&page_statement(&next), &types);
+        assert_goes_by(index, &plan);
+        // the place in the list is found in the index, not by reading up to it
+        let condition = plan
+            .lines()
+            .find(|line| line.contains("Index Cond"))
+            .unwrap();
+        assert!(condition.contains("notification_id"), "{plan}");
+    }
+}
+
+#[test]
+fn the_latest_of_an_order_goes_by_its_index() {
+    let plan = plan(&latest_statement("o-1"), &["text", "bigint"]);
+    assert_goes_by("notifications_order", &plan);
+}
