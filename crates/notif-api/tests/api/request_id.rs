@@ -13,7 +13,7 @@ fn a_sensible_id_is_kept_and_any_other_replaced() {
     let kept = ask("trace-1/a.b:c");
     assert_eq!(kept.header("x-request-id"), Some("trace-1/a.b:c"));
     assert_eq!(kept.json()["requestId"], "trace-1/a.b:c");
-    for other in ["two words", "", &"x".repeat(129), "caf\u{e9}"] {
+    for other in ["two words", "", &"x".repeat(129), "\u{e9}"] {
         let replaced = ask(other);
         let id = replaced.header("x-request-id").unwrap();
         assert_eq!(id.len(), 36, "{id}");
