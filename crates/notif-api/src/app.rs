@@ -8,6 +8,7 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
 use crate::database::Database;
+use crate::in_flight::InFlight;
 use crate::middleware::{access_log, problem, request_id};
 use crate::routes;
 
@@ -15,6 +16,8 @@ use crate::routes;
 pub(crate) struct App {
     /// The way to what is recorded.
     pub(crate) database: Database,
+    /// What is being sent.
+    pub(crate) in_flight: InFlight,
     draining: AtomicBool,
 }
 
@@ -23,6 +26,7 @@ impl App {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
+            in_flight: InFlight::default(),
             draining: AtomicBool::new(false),
         }
     }

@@ -12,7 +12,7 @@ use actix_web::web;
 use notif_core::store::{DatabaseUrl, Pool, PoolOptions, StoreError};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::problem::Problem;
+use crate::problem::{Problem, WAITING};
 
 /// How long a request waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(2);
@@ -106,12 +106,15 @@ impl Database {
         limit: Duration,
         work: impl FnOnce(&Pool) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Option<T>, Problem> {
-        let place = self.queue.try_acquire().map_err(|_full| Problem::Busy)?;
+        let place = self
+            .queue
+            .try_acquire()
+            .map_err(|_full| Problem::Busy(WAITING))?;
         let turn = timeout(TURN_LIMIT, Arc::clone(&self.permits).acquire_owned()).await;
         let permit = match turn {
             Ok(Ok(permit)) => permit,
             Ok(Err(_closed)) => return Err(Problem::Draining),
-            Err(_elapsed) => return Err(Problem::Busy),
+            Err(_elapsed) => return Err(Problem::Busy(WAITING)),
         };
         drop(place);
         let pool = self.pool.clone();

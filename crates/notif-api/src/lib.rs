@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod database;
 pub mod exit;
+mod in_flight;
 pub mod logging;
 mod middleware;
 mod problem;

@@ -46,6 +46,9 @@ impl std::fmt::Display for FieldError {
     }
 }
 
+/// Why requests are turned away that wait for a connection.
+pub(crate) const WAITING: &str = "too many requests are waiting for the database";
+
 /// An answer that is not success.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Problem {
@@ -88,9 +91,9 @@ pub(crate) enum Problem {
     /// A write took too long to wait for.
     #[error("the database did not confirm the write in time; it may still come about")]
     WriteTimedOut,
-    /// More requests than the database can answer.
-    #[error("too many requests are waiting for the database")]
-    Busy,
+    /// More is asked than can be answered.
+    #[error("{0}")]
+    Busy(&'static str),
     /// The process is about to end.
     #[error("this instance is shutting down")]
     Draining,
@@ -179,7 +182,7 @@ impl Problem {
                 "Outcome unknown",
                 None,
             ),
-            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too busy", Some(1)),
+            Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too busy", Some(1)),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "Shutting down", Some(1)),
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error", None),
             Self::Http(status) => (
@@ -251,7 +254,7 @@ struct Document<'a> {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy => Self::Busy,
+            StoreError::Busy => Self::Busy(WAITING),
             StoreError::NotFound => Self::NotFound("such notification"),
             StoreError::ReadOnly(_) => Self::DatabaseReadOnly(error.to_string()),
             StoreError::SchemaTooOld(_)

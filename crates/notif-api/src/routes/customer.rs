@@ -32,5 +32,5 @@ pub(super) async fn feed(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         Ok((view::notifications(page.notifications), next))
     };
     let (text, next) = app.database.read(page).await?;
-    Ok(reply::page(text, Some(limit), next))
+    reply::page(&app, text, Some(limit), next)
 }

@@ -18,5 +18,5 @@ pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResp
         let detail = pool.notification_get(id)?;
         Ok(view::detail(&detail))
     });
-    Ok(reply::json(found.await?))
+    reply::one(&app, found.await?)
 }

@@ -31,7 +31,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         Ok((view::notifications(page.notifications), next))
     };
     let (text, next) = app.database.read(page).await?;
-    Ok(reply::page(text, limit, next))
+    reply::page(&app, text, limit, next)
 }
 
 /// `GET /order/{orderId}/latest`: its newest notification.
@@ -43,7 +43,7 @@ pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpR
         Ok(view::notification(&newest))
     });
     match newest.await {
-        Ok(text) => Ok(reply::json(text)),
+        Ok(text) => reply::one(&app, text),
         Err(Problem::NotFound(_)) => Err(Problem::NotFound("notification of this order")),
         Err(other) => Err(other),
     }

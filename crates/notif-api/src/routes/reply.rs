@@ -1,32 +1,43 @@
 //! Answers that succeed.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LINK};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use notif_core::query::Cursor;
 
-/// 200 with a JSON text.
-pub(super) fn json(text: Vec<u8>) -> HttpResponse {
-    with_status(StatusCode::OK, text)
+use crate::app::App;
+use crate::problem::Problem;
+
+/// A JSON text that is small whatever is asked.
+pub(super) fn small(status: StatusCode, text: impl Into<Vec<u8>>) -> HttpResponse {
+    json(status).body(text.into())
 }
 
-/// A JSON text under `status`.
-pub(super) fn with_status(status: StatusCode, text: Vec<u8>) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(text)
+/// A recorded notification.
+pub(super) fn one(app: &App, text: Vec<u8>) -> Result<HttpResponse, Problem> {
+    Ok(json(StatusCode::OK).body(app.in_flight.reply(text)?))
 }
 
 /// A page of a list. The link to the next one is relative, so that it holds behind whatever prefix
 /// the client came through.
-pub(super) fn page(text: Vec<u8>, limit: Option<u32>, next: Option<Cursor>) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "application/json"));
+pub(super) fn page(
+    app: &App,
+    text: Vec<u8>,
+    limit: Option<u32>,
+    next: Option<Cursor>,
+) -> Result<HttpResponse, Problem> {
+    let mut response = json(StatusCode::OK);
     if let Some(cursor) = next {
         let limit = limit
             .map(|limit| format!("limit={limit}&"))
             .unwrap_or_default();
         response.insert_header((LINK, format!("<?{limit}cursor={cursor}>; rel=\"next\"")));
     }
-    response.body(text)
+    Ok(response.body(app.in_flight.reply(text)?))
+}
+
+fn json(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    response
 }

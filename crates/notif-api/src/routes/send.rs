@@ -30,7 +30,7 @@ pub(super) async fn send(
         })
     });
     let (id, text) = sent.await??;
-    let mut response = reply::with_status(StatusCode::CREATED, text);
+    let mut response = reply::small(StatusCode::CREATED, text);
     if let Ok(location) = HeaderValue::try_from(format!("/notifications/{id}")) {
         response.headers_mut().insert(LOCATION, location);
     }

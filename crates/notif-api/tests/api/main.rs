@@ -22,3 +22,4 @@ mod request_id;
 mod rows;
 mod send;
 mod server;
+mod slow_clients;

@@ -191,6 +191,19 @@ fn an_id_is_what_its_bytes_spell() {
 }
 
 #[test]
+fn without_prepared_statements_it_answers_the_same() {
+    let world = World::with(|config| config.prepared_statements = false);
+    world.sql(&insert_many(3, "o-1", "c-1"));
+    for _ in 0..3 {
+        assert_eq!(world.server.get("/order/o-1").ids().len(), 3);
+        assert_eq!(
+            world.server.get("/order/o-1/latest").json()["sourceOffset"],
+            3
+        );
+    }
+}
+
+#[test]
 fn an_id_of_255_characters_is_one() {
     let world = World::new();
     let long = "\u{e4}".repeat(255);

@@ -52,8 +52,7 @@ pub(super) fn order_latest(
 
 fn latest_statement(
     order_id: &str,
-) -> impl LoadQuery<'_, PgConnection, Notification> + RunQueryDsl<PgConnection> + QueryFragment<Pg>
-{
+) -> impl LoadQuery<'_, PgConnection, Notification> + QueryFragment<Pg> {
     n::notifications
         .filter(n::order_id.eq(order_id))
         .order(n::notification_id.desc())
