@@ -1,5 +1,6 @@
 //! What is encoded for COPY comes out of PostgreSQL as it went in.
 
+use notif_core::notification::NewNotification;
 use notif_core::record::{Header, RecordTime};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -67,62 +68,66 @@ fn every_column_of_every_row_survives() {
         .unwrap();
     assert_eq!(stored.len(), sent.len());
     for (row, stored) in sent.iter().zip(&stored) {
-        let hex = |bytes: Option<&[u8]>| {
-            bytes.map(|bytes| {
-                use std::fmt::Write;
-                bytes.iter().fold(String::new(), |mut hex, byte| {
-                    write!(hex, "{byte:02x}").unwrap();
-                    hex
-                })
-            })
-        };
-        assert_eq!(stored["notification_id"], row.notification_id.to_string());
-        assert_eq!(stored["customer_id"].as_str(), row.customer_id.as_deref());
-        assert_eq!(stored["order_id"].as_str(), row.order_id.as_deref());
-        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(json(stored["event"].as_str().unwrap()), json(&row.event));
-        assert_eq!(
-            stored["event"].as_str().unwrap().len(),
-            usize::try_from(row.event_bytes).unwrap()
-        );
-        assert_eq!(stored["status"], row.status);
-        assert_eq!(stored["created"], row.created_at.timestamp_micros());
-        assert_eq!(stored["occurred"], row.occurred_at.timestamp_millis());
-        assert_eq!(stored["source_topic"], *row.source_topic);
-        assert_eq!(stored["event_type"], row.event_type);
-        assert_eq!(
-            stored["correlation_id"].as_str(),
-            row.correlation_id.as_deref()
-        );
-        assert_eq!(
-            stored["source_service"].as_str(),
-            row.source_service.as_deref()
-        );
-        assert_eq!(
-            stored["kafka_timestamp_ms"].as_i64(),
-            row.kafka_timestamp_ms
-        );
-        assert_eq!(
-            stored["timestamp_type"].as_i64(),
-            row.timestamp_type.map(i64::from)
-        );
-        assert_eq!(stored["source_offset"].as_i64(), row.source_offset);
-        assert_eq!(
-            stored["key"].as_str(),
-            hex(row.message_key.as_deref()).as_deref()
-        );
-        assert_eq!(
-            stored["headers"].as_str().map(json),
-            row.headers.as_deref().map(json)
-        );
-        assert_eq!(stored["raw"].as_str(), hex(row.raw.as_deref()).as_deref());
-        assert_eq!(stored["raw_reason"].as_str(), row.raw_reason);
-        assert_eq!(
-            stored["value_bytes"].as_i64(),
-            row.value_bytes.map(i64::from)
-        );
-        let hash = row.value_sha256.as_ref().map(<[u8; 32]>::as_slice);
-        assert_eq!(stored["hash"].as_str(), hex(hash).as_deref());
-        assert_eq!(stored["batch_id"], 1);
+        assert_same(row, stored);
     }
+}
+
+fn assert_same(row: &NewNotification, stored: &serde_json::Value) {
+    let hex = |bytes: Option<&[u8]>| {
+        bytes.map(|bytes| {
+            use std::fmt::Write;
+            bytes.iter().fold(String::new(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").unwrap();
+                hex
+            })
+        })
+    };
+    assert_eq!(stored["notification_id"], row.notification_id.to_string());
+    assert_eq!(stored["customer_id"].as_str(), row.customer_id.as_deref());
+    assert_eq!(stored["order_id"].as_str(), row.order_id.as_deref());
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(json(stored["event"].as_str().unwrap()), json(&row.event));
+    assert_eq!(
+        stored["event"].as_str().unwrap().len(),
+        usize::try_from(row.event_bytes).unwrap()
+    );
+    assert_eq!(stored["status"], row.status);
+    assert_eq!(stored["created"], row.created_at.timestamp_micros());
+    assert_eq!(stored["occurred"], row.occurred_at.timestamp_millis());
+    assert_eq!(stored["source_topic"], *row.source_topic);
+    assert_eq!(stored["event_type"], row.event_type);
+    assert_eq!(
+        stored["correlation_id"].as_str(),
+        row.correlation_id.as_deref()
+    );
+    assert_eq!(
+        stored["source_service"].as_str(),
+        row.source_service.as_deref()
+    );
+    assert_eq!(
+        stored["kafka_timestamp_ms"].as_i64(),
+        row.kafka_timestamp_ms
+    );
+    assert_eq!(
+        stored["timestamp_type"].as_i64(),
+        row.timestamp_type.map(i64::from)
+    );
+    assert_eq!(stored["source_offset"].as_i64(), row.source_offset);
+    assert_eq!(
+        stored["key"].as_str(),
+        hex(row.message_key.as_deref()).as_deref()
+    );
+    assert_eq!(
+        stored["headers"].as_str().map(json),
+        row.headers.as_deref().map(json)
+    );
+    assert_eq!(stored["raw"].as_str(), hex(row.raw.as_deref()).as_deref());
+    assert_eq!(stored["raw_reason"].as_str(), row.raw_reason);
+    assert_eq!(
+        stored["value_bytes"].as_i64(),
+        row.value_bytes.map(i64::from)
+    );
+    let hash = row.value_sha256.as_ref().map(<[u8; 32]>::as_slice);
+    assert_eq!(stored["hash"].as_str(), hex(hash).as_deref());
+    assert_eq!(stored["batch_id"], 1);
 }
