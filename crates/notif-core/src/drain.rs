@@ -66,9 +66,21 @@ impl Drain {
         self.done |= offset >= self.end.get();
     }
 
+    /// Everything below `low` is gone: reading goes on there, behind the captured end where need be.
+    pub fn lost_below(&mut self, low: NextOffset) {
+        self.next = self.next.max(low);
+        self.end = self.end.max(EndOffset::at(low.get()));
+        self.done |= self.next.reached(self.end);
+    }
+
     /// Is everything up to the captured end read?
     pub fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Where reading goes on within this run.
+    pub fn next(&self) -> NextOffset {
+        self.next
     }
 
     /// Where the next run goes on: the captured end once done, else what was really reached.
@@ -152,6 +164,18 @@ mod tests {
         let mut drain = drain(5, 9);
         assert_eq!(drain.record(4), Arrival::Before);
         assert_eq!(drain.reached(), NextOffset::at(5));
+    }
+
+    #[test]
+    fn a_loss_in_the_middle_moves_the_reading_and_may_end_it() {
+        let mut drain = drain(0, 9);
+        assert_eq!(drain.record(0), Arrival::Store);
+        drain.lost_below(NextOffset::at(5));
+        assert_eq!(drain.record(4), Arrival::Before);
+        assert_eq!(drain.record(5), Arrival::Store);
+        drain.lost_below(NextOffset::at(12));
+        assert!(drain.is_done());
+        assert_eq!(drain.reached(), NextOffset::at(12));
     }
 
     #[test]

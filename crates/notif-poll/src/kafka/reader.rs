@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Client;
-use super::ffi::{ConsumerQueue, KafkaError, Received};
+use super::ffi::{self, ConsumerQueue, KafkaError, Received};
+use super::watermark::CALL_TIMEOUT;
 
 /// A reader of partitions that were assigned with explicit offsets.
 pub(crate) struct Reader<'c> {
@@ -28,13 +29,33 @@ impl<'c> Reader<'c> {
             code: RDKafkaErrorCode::UnknownGroup,
             message: "the client has no consumer queue".to_owned(),
         })?;
+        let reader = Self { client, queue };
+        reader.restart(starts)?;
+        Ok(reader)
+    }
+
+    /// Starts anew with these partitions and no others. What was fetched before is dropped by the
+    /// client: a partition that met an error cannot be sought, only assigned again.
+    pub(crate) fn restart(&self, starts: &[(PartitionId, NextOffset)]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for (id, next) in starts {
             list.add_partition_offset(&id.topic, id.partition, Offset::Offset(next.get()))
                 .map_err(|error| own_error(&error))?;
         }
-        client.assign(&list).map_err(|error| own_error(&error))?;
-        Ok(Self { client, queue })
+        self.client.assign(&list).map_err(|error| own_error(&error))
+    }
+
+    /// The first offset that Kafka still has of a partition.
+    pub(crate) fn low_offset(&self, id: &PartitionId) -> Result<NextOffset, KafkaError> {
+        let asked = std::slice::from_ref(id);
+        let answers = ffi::list_offsets(self.client, asked, ffi::Which::Low, CALL_TIMEOUT)?;
+        match answers.into_iter().next() {
+            Some((_, answer)) => answer.map(NextOffset::at),
+            None => Err(KafkaError {
+                code: RDKafkaErrorCode::Fail,
+                message: "Kafka gave no low offset".to_owned(),
+            }),
+        }
     }
 
     /// Takes what has come, waiting up to `timeout` for the first of it.

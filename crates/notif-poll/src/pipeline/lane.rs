@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use notif_core::batch::{Batch, BatchLimit, PartitionSlice, Witness};
+use notif_core::batch::{Batch, BatchLimit, Gap, PartitionSlice, Witness};
 use notif_core::decode::decode;
 use notif_core::event::Status;
 use notif_core::notification::NewNotification;
@@ -23,6 +23,8 @@ pub(super) enum Item {
     Records(Vec<Record>),
     /// A partition is read up to here, over markers and holes too.
     Reached(PartitionId, NextOffset),
+    /// Kafka deleted these records of a partition while it was read.
+    Lost(PartitionId, Gap),
 }
 
 /// A batch and what it weighs in the budget.
@@ -67,7 +69,8 @@ struct Progress {
     task: Task,
     hash: PartitionHash,
     expected: LastConsumed,
-    gap_written: bool,
+    /// A loss that the next slice begins with.
+    gap: Option<Gap>,
 }
 
 /// The decoding half of a lane.
@@ -95,7 +98,7 @@ impl<'s> Filler<'s> {
                     task: task.clone(),
                     hash,
                     expected: task.last,
-                    gap_written: false,
+                    gap: task.gap,
                 };
                 (task.id.clone(), progress)
             })
@@ -112,8 +115,15 @@ impl<'s> Filler<'s> {
 
     /// Fills batches until the reader is done.
     pub(super) fn run(mut self, items: &Receiver<Item>) {
-        for task in self.progress.values() {
-            open_gap(&mut self.batch, task);
+        // a loss is written even where nothing is left to read
+        let with_loss: Vec<PartitionId> = self
+            .progress
+            .iter()
+            .filter(|(_, progress)| progress.gap.is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in with_loss {
+            slice_of(&mut self.batch, &self.progress, &id);
         }
         loop {
             match items.recv_timeout(IDLE_FLUSH) {
@@ -126,6 +136,14 @@ impl<'s> Filler<'s> {
                     if let Some(slice) = slice_of(&mut self.batch, &self.progress, &id) {
                         slice.reached = slice.reached.max(reached);
                     }
+                }
+                Ok(Item::Lost(id, gap)) => {
+                    // what came before the loss goes into a batch of its own: a slice has its loss first
+                    self.flush();
+                    if let Some(progress) = self.progress.get_mut(&id) {
+                        progress.gap = Some(gap);
+                    }
+                    slice_of(&mut self.batch, &self.progress, &id);
                 }
                 Err(RecvTimeoutError::Timeout) => self.flush(),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -176,7 +194,7 @@ impl<'s> Filler<'s> {
         for slice in &batch.slices {
             if let Some(progress) = self.progress.get_mut(&slice.id) {
                 progress.expected = slice.reached.last_consumed();
-                progress.gap_written = true;
+                progress.gap = None;
             }
         }
         if self.out.send(Weighed { batch, weight }).is_err() {
@@ -196,30 +214,12 @@ fn slice_of<'b>(
     batch.slice_mut(id, || {
         let mut slice =
             PartitionSlice::new(id.clone(), progress.task.generation, progress.expected);
-        if !progress.gap_written
-            && let Some(gap) = progress.task.gap
-        {
+        if let Some(gap) = progress.gap {
             slice.reached = gap.to;
             slice.gap = Some(gap);
         }
         slice
     })
-}
-
-/// A loss is written even where nothing is left to read.
-fn open_gap(batch: &mut Batch, progress: &Progress) {
-    if let Some(gap) = progress.task.gap {
-        batch.slice_mut(&progress.task.id, || {
-            let mut slice = PartitionSlice::new(
-                progress.task.id.clone(),
-                progress.task.generation,
-                progress.task.last,
-            );
-            slice.reached = gap.to;
-            slice.gap = Some(gap);
-            slice
-        });
-    }
 }
 
 /// The writing half of a lane: commits batches until there are no more, or one fails.

@@ -1,13 +1,15 @@
 //! The reader's side of the pipeline: what comes from Kafka is handed to the lanes until every
 //! partition is done, time is over, or writing failed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use notif_core::batch::{Gap, GapReason};
 use notif_core::drain::{Arrival, Drain};
+use notif_core::offset::NextOffset;
 use notif_core::record::{PartitionId, Record};
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -28,6 +30,8 @@ pub(super) struct Reading<'r> {
     drains: HashMap<PartitionId, Drain>,
     open: usize,
     problems: HashMap<PartitionId, String>,
+    /// Partitions whose reader was overtaken by retention.
+    overtaken: HashSet<PartitionId>,
     kafka_lost: Option<String>,
 }
 
@@ -66,6 +70,7 @@ impl<'r> Reading<'r> {
             drains,
             open: starts.len(),
             problems: HashMap::new(),
+            overtaken: HashSet::new(),
             kafka_lost: None,
         })
     }
@@ -82,7 +87,11 @@ impl<'r> Reading<'r> {
         let mut progress = Progress::start(self.left());
         let mut received = Vec::new();
         let (mut brokers_down, mut last_heard) = (false, Instant::now());
-        while self.open > 0 && !self.deadline.is_over() && !self.shared.has_failed() {
+        while self.open > 0
+            && self.kafka_lost.is_none()
+            && !self.deadline.is_over()
+            && !self.shared.has_failed()
+        {
             self.deadline.waiting_for(WaitsFor::Kafka);
             reader.receive(RECEIVE_WAIT, &mut received);
             // whatever blocks from here on waits for a lane, and a lane waits for PostgreSQL
@@ -104,10 +113,18 @@ impl<'r> Reading<'r> {
                     }
                     Received::Problem {
                         id: Some(id),
-                        code,
-                        message,
+                        code: RDKafkaErrorCode::AutoOffsetReset,
+                        ..
                     } => {
-                        self.give_up(&id, &reader, code, message);
+                        hand_over(&mut chunks, senders);
+                        self.overtaken(&id, &reader, senders, route);
+                    }
+                    Received::Problem {
+                        id: Some(id),
+                        message,
+                        ..
+                    } => {
+                        self.give_up(&id, &reader, message);
                     }
                     Received::Problem {
                         id: None,
@@ -209,25 +226,69 @@ impl<'r> Reading<'r> {
         }
     }
 
-    /// A partition that cannot be read further ends here; the others go on.
-    fn give_up(
+    /// Retention overtook the reader: the offset that it asks for is gone. The low offset is asked
+    /// again, the loss is told to the lane, and the reading goes on behind it, once in a run.
+    fn overtaken(
         &mut self,
         id: &PartitionId,
         reader: &Reader<'_>,
-        code: RDKafkaErrorCode,
-        message: String,
+        senders: &[SyncSender<Item>],
+        route: &HashMap<PartitionId, usize>,
     ) {
+        let Some(drain) = self.drains.get_mut(id).filter(|drain| !drain.is_done()) else {
+            return;
+        };
+        let from = drain.next();
+        let low = match reader.low_offset(id) {
+            Ok(low) if low > from && self.overtaken.insert(id.clone()) => low,
+            Ok(low) => {
+                let problem = format!(
+                    "Kafka does not have offset {} although its log begins at {}",
+                    from.get(),
+                    low.get()
+                );
+                return self.give_up(id, reader, problem);
+            }
+            Err(error) => return self.give_up(id, reader, error.to_string()),
+        };
+        log::warn!(
+            "{id}: Kafka deleted {}..{} while it was read",
+            from.get(),
+            low.get()
+        );
+        drain.lost_below(low);
+        let done = drain.is_done();
+        let gap = Gap {
+            from,
+            to: low,
+            reason: GapReason::Retention,
+        };
+        if let Some(sender) = route.get(id).and_then(|lane| senders.get(*lane)) {
+            send(sender, Item::Lost(id.clone(), gap));
+        }
+        if done {
+            self.close(id, reader, senders, route);
+        }
+        if let Err(error) = reader.restart(&self.open_starts()) {
+            self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
+        }
+    }
+
+    /// Where each partition that is not done goes on.
+    fn open_starts(&self) -> Vec<(PartitionId, NextOffset)> {
+        self.drains
+            .iter()
+            .filter(|(id, drain)| !drain.is_done() && !self.problems.contains_key(*id))
+            .map(|(id, drain)| (id.clone(), drain.next()))
+            .collect()
+    }
+
+    /// A partition that cannot be read further ends here; the others go on.
+    fn give_up(&mut self, id: &PartitionId, reader: &Reader<'_>, problem: String) {
         let open = self.drains.get(id).is_some_and(|drain| !drain.is_done());
         if !open || self.problems.contains_key(id) {
             return;
         }
-        let problem = match code {
-            RDKafkaErrorCode::AutoOffsetReset => {
-                "Kafka deleted records while they were being read; the next run writes the loss down"
-                    .to_owned()
-            }
-            _ => message,
-        };
         log::warn!("{id}: {problem}");
         self.problems.insert(id.clone(), problem);
         self.open = self.open.saturating_sub(1);

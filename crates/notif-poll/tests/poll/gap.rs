@@ -166,3 +166,68 @@ fn a_lost_offset_row_is_not_taken_for_a_new_partition() {
     );
     assert_eq!(world.number("SELECT count(*) FROM notifications"), 3);
 }
+
+#[test]
+fn retention_that_overtakes_the_reader_is_a_gap_in_the_middle_and_the_rest_is_read() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use notif_testbed::kafka::Message;
+    use notif_testbed::wait::wait_until;
+
+    const RECORDS: i64 = 40_000;
+    let world = World::with_partitions(1, 1);
+    // far more than the client fetches ahead of the pipeline
+    let filler = "x".repeat(2_000);
+    let messages =
+        (0..RECORDS).map(|n| Message::new(format!(r#"{{"n":{n},"filler":"{filler}"}}"#)));
+    world
+        .kafka
+        .producer()
+        .unwrap()
+        .produce(world.topic(), 0, messages)
+        .unwrap();
+    let poll = world
+        .command()
+        .args(["--output", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let signal = |name: &str| {
+        assert!(
+            Command::new("kill")
+                .args([name, &poll.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    wait_until("a first batch", Duration::from_secs(60), || {
+        world.number("SELECT count(*) FROM notifications") > 0
+    })
+    .unwrap();
+    signal("-STOP");
+    world
+        .kafka
+        .delete_records(world.topic(), &[(0, RECORDS - 10)])
+        .unwrap();
+    signal("-CONT");
+    let output = poll.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{output:?}");
+    let ledger = gaps(&world);
+    assert_eq!(ledger.len(), 1, "{ledger:?}");
+    assert_eq!(ledger[0]["last_offset"], RECORDS - 11);
+    assert_eq!(ledger[0]["reason"], "retention");
+    let first_lost = ledger[0]["first_offset"].as_i64().unwrap();
+    assert_eq!(
+        world.number("SELECT count(*) FROM notifications"),
+        first_lost + 10
+    );
+    assert_eq!(
+        world.number("SELECT \"offset\" FROM kafka_offsets"),
+        RECORDS - 1
+    );
+    world.assert_tiled();
+    world.poll().expect("nothing", 0, 0);
+}
