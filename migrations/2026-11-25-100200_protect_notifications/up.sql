@@ -12,7 +12,8 @@ AS $$
     SELECT CASE
         WHEN to_regrole('notif_admin') IS NULL THEN
             pg_has_role(current_user,
-                        (SELECT relowner FROM pg_class WHERE oid = notifications_table),
+                        -- named with its schema: a temporary table of that name must not stand in
+                        (SELECT relowner FROM pg_catalog.pg_class WHERE oid = notifications_table),
                         'MEMBER')
         ELSE pg_has_role(current_user, to_regrole('notif_admin')::oid, 'MEMBER')
     END

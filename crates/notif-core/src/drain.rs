@@ -9,6 +9,11 @@
 //!   lags behind, or a leader that has just changed, raises it too.
 //!
 //! The comparison is `>=`, never `==`: all three may jump over the end.
+//!
+//! A position is believed only where no event explains it. The client moves its position one past
+//! whatever it hands out, an end-of-partition or an error event included: after an end-of-partition
+//! at 9 (a new leader that does not have the tenth record yet) it says 10, with nothing read. So a
+//! position counts only beyond the greatest offset at which an event was seen, plus one.
 
 use crate::offset::{EndOffset, NextOffset};
 
@@ -17,6 +22,8 @@ use crate::offset::{EndOffset, NextOffset};
 pub struct Drain {
     next: NextOffset,
     end: EndOffset,
+    /// The greatest offset that an event, not a record, was about.
+    event_at: Option<i64>,
     done: bool,
 }
 
@@ -37,6 +44,7 @@ impl Drain {
         Self {
             next: from,
             end,
+            event_at: None,
             done: from.reached(end),
         }
     }
@@ -58,12 +66,21 @@ impl Drain {
 
     /// The client says that it would read on at `position` (negative: it cannot say).
     pub fn position(&mut self, position: i64) {
-        self.done |= position >= self.end.get();
+        let is_progress = self
+            .event_at
+            .is_none_or(|event_at| position > event_at.saturating_add(1));
+        self.done |= is_progress && position >= self.end.get();
     }
 
     /// The client says that `offset` is the end of the partition.
     pub fn end_of_partition(&mut self, offset: i64) {
+        self.event(offset);
         self.done |= offset >= self.end.get();
+    }
+
+    /// An event about `offset` was handed out: the client's position moved with it.
+    pub fn event(&mut self, offset: i64) {
+        self.event_at = self.event_at.max(Some(offset));
     }
 
     /// Everything below `low` is gone: reading goes on there, behind the captured end where need be.
@@ -149,6 +166,29 @@ mod tests {
         assert!(!drain.is_done());
         assert_eq!(drain.reached(), NextOffset::at(1));
         assert_eq!(drain.left(), 8);
+    }
+
+    #[test]
+    fn a_position_that_an_event_moved_proves_nothing() {
+        let mut drain = drain(0, 9);
+        for offset in 0..8 {
+            assert_eq!(drain.record(offset), Arrival::Store);
+        }
+        drain.end_of_partition(8);
+        drain.position(9);
+        assert!(!drain.is_done(), "the record at 8 was not read");
+        assert_eq!(drain.record(8), Arrival::Store);
+        assert!(drain.is_done());
+    }
+
+    #[test]
+    fn a_position_beyond_an_event_is_progress_again() {
+        let mut drain = drain(0, 9);
+        drain.end_of_partition(3);
+        drain.position(4);
+        assert!(!drain.is_done());
+        drain.position(9);
+        assert!(drain.is_done());
     }
 
     #[test]

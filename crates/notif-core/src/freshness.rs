@@ -26,16 +26,16 @@ impl Freshness {
     #[must_use]
     pub fn after_run(self, instant: DateTime<Utc>, high: EndOffset, next: NextOffset) -> Self {
         let (mark_at, mark_offset) = self.mark.unwrap_or((instant, high));
-        if !next.reached(mark_offset) {
+        let reached = if next.reached(high) {
+            // whatever the mark says: a log that was cut never reaches an older mark again
+            mark_at.max(instant)
+        } else if next.reached(mark_offset) {
+            mark_at
+        } else {
             return Self {
                 mark: Some((mark_at, mark_offset)),
                 ..self
             };
-        }
-        let reached = if next.reached(high) {
-            mark_at.max(instant)
-        } else {
-            mark_at
         };
         Self {
             mark: Some((instant, high)),
@@ -80,6 +80,12 @@ mod tests {
             "the mark of the first run is reached"
         );
         assert_eq!(state.mark, Some((at(120), EndOffset::at(130))));
+    }
+
+    #[test]
+    fn a_log_that_was_cut_below_the_mark_does_not_freeze_it() {
+        let state = run(Freshness::default(), 100, 50, 20);
+        assert_eq!(run(state, 110, 30, 30).drained_through, Some(at(110)));
     }
 
     #[test]

@@ -12,15 +12,28 @@ use crate::plan::Watermarks;
 /// own limit for a transaction (`transaction.max.timeout.ms`) is 15 minutes.
 pub const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
+/// What an earlier run saw of an end that was held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBack {
+    /// The end.
+    pub end: EndOffset,
+    /// Since when it has stood there.
+    pub since: DateTime<Utc>,
+}
+
 /// When the end last moved, or was not held back: what to store after a run that saw `watermarks`
-/// at `instant`. `before` is what is stored.
+/// at `instant`. `before` is what the last run saw, where the end was held back then.
 pub fn moved_at(
-    before: Option<(EndOffset, DateTime<Utc>)>,
+    before: Option<HeldBack>,
     watermarks: Watermarks,
     instant: DateTime<Utc>,
 ) -> DateTime<Utc> {
     match before {
-        Some((end, at)) if end == watermarks.end && watermarks.end < watermarks.high => at,
+        Some(HeldBack { end, since })
+            if end == watermarks.end && watermarks.end < watermarks.high =>
+        {
+            since
+        }
         _ => instant,
     }
 }
@@ -43,6 +56,13 @@ mod tests {
         }
     }
 
+    fn held(end: i64, since: DateTime<Utc>) -> Option<HeldBack> {
+        Some(HeldBack {
+            end: EndOffset::at(end),
+            since,
+        })
+    }
+
     fn minute(minute: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(minute.strict_mul(60), 0).unwrap()
     }
@@ -51,7 +71,7 @@ mod tests {
     fn an_end_held_back_for_a_quarter_of_an_hour_hangs() {
         let first = moved_at(None, seen(5, 9), minute(0));
         assert_eq!(first, minute(0));
-        let later = moved_at(Some((EndOffset::at(5), first)), seen(5, 12), minute(14));
+        let later = moved_at(held(5, first), seen(5, 12), minute(14));
         assert_eq!(later, minute(0));
         assert!(!is_hanging(later, seen(5, 12), minute(14)));
         assert!(is_hanging(later, seen(5, 12), minute(15)));
@@ -59,9 +79,9 @@ mod tests {
 
     #[test]
     fn an_end_that_moves_or_is_not_held_back_does_not_hang() {
-        let moved = moved_at(Some((EndOffset::at(5), minute(0))), seen(6, 9), minute(20));
+        let moved = moved_at(held(5, minute(0)), seen(6, 9), minute(20));
         assert_eq!(moved, minute(20));
-        let quiet = moved_at(Some((EndOffset::at(9), minute(0))), seen(9, 9), minute(20));
+        let quiet = moved_at(held(9, minute(0)), seen(9, 9), minute(20));
         assert!(!is_hanging(quiet, seen(9, 9), minute(60)));
     }
 }

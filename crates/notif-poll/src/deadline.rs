@@ -4,8 +4,8 @@
 //! trusted to come back: five seconds after the deadline, or ten after a signal, the watchdog ends
 //! the process. That is safe at any point, for the reason that a kill is (`notif_core::store::commit`).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,9 +113,24 @@ fn watch(deadline: &Deadline, mut signals: Signals) {
     }
 }
 
+/// How long the last word may take.
+const LAST_WORD: Duration = Duration::from_millis(200);
+
 /// Ends the process from the watchdog's thread, whatever the others do.
-#[expect(clippy::exit, reason = "the watchdog exists to do this")]
-fn leave(exit: Exit, why: &str) -> ! {
-    log::error!("{why}; what was committed is kept, the next run goes on");
-    std::process::exit(i32::from(exit.code()))
+///
+/// The last word is said on a thread of its own, and not waited for long: where stderr is a full
+/// pipe, writing to it is one more thing that never comes back. `_exit`, because the handlers of
+/// `exit` would take libraries apart that other threads are in.
+fn leave(exit: Exit, why: &'static str) -> ! {
+    let (said, heard) = mpsc::channel();
+    let speaker = thread::Builder::new().spawn(move || {
+        log::error!("{why}; what was committed is kept, the next run goes on");
+        // nobody may be listening any more
+        said.send(()).unwrap_or_default();
+    });
+    if speaker.is_ok() {
+        // a time-out is as good as an answer: it is over
+        heard.recv_timeout(LAST_WORD).unwrap_or_default();
+    }
+    signal_hook::low_level::exit(i32::from(exit.code()))
 }

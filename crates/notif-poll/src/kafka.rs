@@ -57,13 +57,8 @@ pub(crate) fn connect(
         .map_err(|error| KafkaError {
             code: RDKafkaErrorCode::InvalidConfig,
             message: match error {
-                ClientError::ClientConfig(_, why, key, value) if settings::is_secret(&key) => {
-                    format!(
-                        "{why} ({key}={})",
-                        if value.is_empty() { "" } else { "***" }
-                    )
-                }
-                ClientError::ClientConfig(_, why, key, value) => format!("{why} ({key}={value})"),
+                // the value may be a secret, under whatever name
+                ClientError::ClientConfig(_, why, key, _) => format!("{key}: {why}"),
                 other => other.to_string(),
             },
         })
@@ -73,6 +68,6 @@ pub(crate) fn connect(
 pub(crate) fn cluster_id(client: &Client, timeout: Duration) -> Option<String> {
     client
         .client()
-        .fetch_cluster_id(timeout)
+        .fetch_cluster_id(timeout.max(ffi::SHORTEST_TIMEOUT))
         .filter(|id| !id.is_empty())
 }

@@ -46,7 +46,8 @@ pub fn batch_id_take_in_txn(conn: &mut PgConnection) -> Result<i64, StoreError> 
 
 /// Ends the write transaction begun by [`begin`]: commit sequence, `batches`, COMMIT in one message.
 ///
-/// After an error the transaction may or may not be committed where the connection
+/// Without its counter row it fails, because `commit_seq` is not null: rows that no batch tells of
+/// must not become visible. After an error the transaction may or may not be committed where the connection
 /// broke: whoever goes on must read the offsets again.
 pub fn commit(
     conn: &mut PgConnection,
@@ -58,7 +59,7 @@ pub fn commit(
     conn.batch_execute(&format!(
         "WITH counter AS (UPDATE recorder_state SET commit_seq = commit_seq + 1 RETURNING commit_seq) \
          INSERT INTO batches (batch_id, commit_seq, run_id, committed_at, rows) \
-         SELECT {batch_id}, commit_seq, {run_id}, clock_timestamp(), {rows} FROM counter; \
+         VALUES ({batch_id}, (SELECT commit_seq FROM counter), {run_id}, clock_timestamp(), {rows}); \
          COMMIT"
     ))?;
     Ok(())

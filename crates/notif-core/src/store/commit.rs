@@ -29,35 +29,26 @@ use crate::copy;
 use crate::record::PartitionId;
 use crate::schema::notifications as n;
 
-/// What became of a batch.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Committed {
-    /// What was written.
-    pub slices: Vec<PartitionSlice>,
-    /// Partitions that another run is at: nothing was written of them.
-    pub fenced: Vec<PartitionId>,
-}
-
-/// Writes a batch.
+/// Writes a batch; the partitions that another run is at, of which nothing was written.
 ///
-/// An error leaves everything as it was, but for one case: where the connection
-/// breaks during COMMIT, it may have happened. Both are the same to the caller, who must not go on
-/// with offsets that it remembers.
+/// Their slices leave the batch: what it holds afterwards is what was written. An error leaves
+/// everything in the database as it was, but for one case: where the connection breaks during
+/// COMMIT, it may have happened. Both are the same to the caller, who must not go on with offsets
+/// that it remembers.
 pub fn batch_commit(
     conn: &mut PgConnection,
     run_id: i64,
-    batch: Batch,
-) -> Result<Committed, StoreError> {
+    batch: &mut Batch,
+) -> Result<Vec<PartitionId>, StoreError> {
     batch::begin(conn)?;
     match batch_write_in_txn(conn, run_id, batch) {
-        Ok((committed, None)) => {
-            batch::rollback(conn);
-            Ok(committed)
+        Ok((fenced, Some(batch_id))) => {
+            batch::commit(conn, batch_id, Some(run_id), batch.rows())?;
+            Ok(fenced)
         }
-        Ok((committed, Some(batch_id))) => {
-            let rows = committed.slices.iter().map(|slice| slice.rows.rows()).sum();
-            batch::commit(conn, batch_id, Some(run_id), rows)?;
-            Ok(committed)
+        Ok((fenced, None)) => {
+            batch::rollback(conn);
+            Ok(fenced)
         }
         Err(error) => {
             batch::rollback(conn);
@@ -66,34 +57,29 @@ pub fn batch_commit(
     }
 }
 
-/// Everything but the end of the transaction; the batch's number, where anything is left to write.
+/// Everything but the end of the transaction; the partitions that failed the fence, and the batch's
+/// number, where anything is left to write.
 fn batch_write_in_txn(
     conn: &mut PgConnection,
     run_id: i64,
-    batch: Batch,
-) -> Result<(Committed, Option<i64>), StoreError> {
+    batch: &mut Batch,
+) -> Result<(Vec<PartitionId>, Option<i64>), StoreError> {
     let batch_id = batch::batch_id_take_in_txn(conn)?;
-    let mut committed = fence_in_txn(conn, batch)?;
-    if committed.slices.is_empty() {
-        return Ok((committed, None));
+    let fenced = fence_in_txn(conn, batch)?;
+    if batch.slices.is_empty() {
+        return Ok((fenced, None));
     }
-    for slice in &mut committed.slices {
+    for slice in &mut batch.slices {
         if let Some(lost) = &slice.gap {
-            gap::gap_insert_in_txn(
-                conn,
-                run_id,
-                Some(batch_id),
-                &slice.id,
-                slice.generation,
-                lost,
-            )?;
+            let generation = slice.generation;
+            gap::gap_insert_in_txn(conn, run_id, Some(batch_id), &slice.id, generation, lost)?;
         }
         slice.rows.set_batch_id(batch_id);
     }
-    rows_copy_in_txn(conn, &committed.slices)?;
-    offset_advance_in_txn(conn, &committed.slices)?;
-    range_extend_in_txn(conn, &committed.slices)?;
-    Ok((committed, Some(batch_id)))
+    rows_copy_in_txn(conn, &batch.slices)?;
+    offset_advance_in_txn(conn, &batch.slices)?;
+    range_extend_in_txn(conn, &batch.slices)?;
+    Ok((fenced, Some(batch_id)))
 }
 
 #[derive(QueryableByName)]
@@ -110,8 +96,12 @@ struct Locked {
     open: bool,
 }
 
-/// Locks the offset rows and keeps the slices whose row still is what the reading started from.
-fn fence_in_txn(conn: &mut PgConnection, batch: Batch) -> Result<Committed, StoreError> {
+/// Locks the offset rows and keeps the slices whose row still is what the reading started from; the
+/// partitions of the others.
+fn fence_in_txn(
+    conn: &mut PgConnection,
+    batch: &mut Batch,
+) -> Result<Vec<PartitionId>, StoreError> {
     let (topics, partitions) = offset::columns(batch.slices.iter().map(|slice| &slice.id));
     let locked: Vec<Locked> = diesel::sql_query(
         "SELECT topic, partition, \"offset\" AS last, topic_generation, \
@@ -127,18 +117,16 @@ fn fence_in_txn(conn: &mut PgConnection, batch: Batch) -> Result<Committed, Stor
         .into_iter()
         .map(|row| (PartitionId::new(row.topic.as_str(), row.partition), row))
         .collect();
-    let mut committed = Committed::default();
-    for slice in batch.slices {
-        let holds = locked.get(&slice.id).is_some_and(|row| {
+    let holds = |slice: &PartitionSlice| {
+        locked.get(&slice.id).is_some_and(|row| {
             row.open && row.last == slice.expected.get() && row.topic_generation == slice.generation
-        });
-        if holds {
-            committed.slices.push(slice);
-        } else {
-            committed.fenced.push(slice.id);
-        }
-    }
-    Ok(committed)
+        })
+    };
+    let (kept, fenced): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.slices)
+        .into_iter()
+        .partition(holds);
+    batch.slices = kept;
+    Ok(fenced.into_iter().map(|slice| slice.id).collect())
 }
 
 /// A failure inside the COPY callback.

@@ -60,7 +60,7 @@ impl DatabaseUrl {
 
     /// Does it carry a password?
     pub fn has_password(&self) -> bool {
-        self.password().is_some()
+        !self.secrets().is_empty()
     }
 
     /// The same with an option of libpq set, unless it is set already.
@@ -94,20 +94,32 @@ impl DatabaseUrl {
             .map(|(key, _)| key.trim())
     }
 
-    /// Where the password stands in the text.
-    fn password(&self) -> Option<std::ops::Range<usize>> {
-        let keyword = ["password=", "passfile="].iter().find_map(|key| {
-            let start = self.text.find(key)?.checked_add(key.len())?;
-            let ends: &[char] = if self.form == Form::Url {
-                &['&']
-            } else {
-                &[' ']
+    /// Where passwords stand in the text, the last first.
+    fn secrets(&self) -> Vec<std::ops::Range<usize>> {
+        let mut found: Vec<_> = self.user_info_password().into_iter().collect();
+        let ends: &[char] = if self.form == Form::Url {
+            &['&']
+        } else {
+            &[' ']
+        };
+        for (place, key) in self.text.match_indices("password=") {
+            let start = place.saturating_add(key.len());
+            let value = self.text.get(start..).unwrap_or_default();
+            let length = match value.strip_prefix('\'') {
+                Some(quoted) if self.form == Form::KeyValue => quoted
+                    .find('\'')
+                    .map_or(value.len(), |end| end.saturating_add(2)),
+                _ => value.find(ends).unwrap_or(value.len()),
             };
-            let rest = self.text.get(start..)?;
-            Some(start..start.checked_add(rest.find(ends).unwrap_or(rest.len()))?)
-        });
-        if keyword.is_some() || self.form == Form::KeyValue {
-            return keyword;
+            found.push(start..start.saturating_add(length));
+        }
+        found.sort_by_key(|range| std::cmp::Reverse(range.start));
+        found
+    }
+
+    fn user_info_password(&self) -> Option<std::ops::Range<usize>> {
+        if self.form == Form::KeyValue {
+            return None;
         }
         let start = self.text.find("://")?.checked_add(3)?;
         let authority = self.text.get(start..)?.split(['/', '?']).next()?;
@@ -121,7 +133,7 @@ impl DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.text.clone();
-        if let Some(range) = self.password() {
+        for range in self.secrets() {
             shown.replace_range(range, "***");
         }
         f.write_str(&shown)
@@ -145,6 +157,10 @@ fn check_url(rest: &str) -> Result<(), DatabaseUrlError> {
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let authority = place.split('/').next().unwrap_or_default();
+    if authority.matches('@').count() > 1 {
+        // libpq would end the password at the first one and show the rest as a host name
+        return Err(wrong("an @ in its password is not written as %40"));
+    }
     let hosts = authority
         .rsplit_once('@')
         .map_or(authority, |(_, hosts)| hosts);
@@ -220,6 +236,7 @@ mod tests {
             ("postgresql://host:70000/db", "port"),
             ("postgresql://[::1/db", "bracket"),
             ("postgresql://u:a%zz@host/db", "hexadecimal"),
+            ("postgresql://u:p@ss@host/db", "%40"),
             ("postgresql://host/db?sslmode", "no value"),
             ("postgresql://ho st/db", "white space"),
             ("postgresql://host/d%00b", "%00"),
@@ -239,6 +256,8 @@ mod tests {
             "postgresql://user:s3cr3t@host/db",
             "postgresql://user@host/db?password=s3cr3t&sslmode=require",
             "host=h password=s3cr3t user=u",
+            "host=h password='two s3cr3t words' user=u",
+            "postgresql://user:s3cr3t@host/db?sslpassword=s3cr3t&password=s3cr3t",
         ] {
             let url = parse(text);
             assert!(url.has_password());

@@ -1,7 +1,7 @@
 //! The ledger of losses: `capture_gaps`.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
 use super::StoreError;
 use crate::batch::Gap;
@@ -42,6 +42,9 @@ pub fn gap_insert_in_txn(
 /// A loss that no run has told of yet.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct UnannouncedGap {
+    /// Its number in the ledger.
+    #[diesel(sql_type = BigInt)]
+    pub gap_id: i64,
     /// The topic.
     #[diesel(sql_type = Text)]
     pub topic: String,
@@ -62,19 +65,32 @@ pub struct UnannouncedGap {
     pub reason: String,
 }
 
-/// Takes every loss that no run has told of yet, and marks it as told by this one.
-///
-/// The caller's exit code tells. In the transaction that ends the run, so that a run which is killed before it told
-/// leaves the telling to the next.
+/// Every loss that no run has told of yet. Locked, so that of two runs that end together one tells.
+pub fn gap_list_unannounced_in_txn(
+    conn: &mut PgConnection,
+) -> Result<Vec<UnannouncedGap>, StoreError> {
+    Ok(diesel::sql_query(
+        "SELECT gap_id, topic, partition, topic_generation, first_offset, last_offset, reason \
+         FROM capture_gaps \
+         WHERE announced_run IS NULL AND reason IN ('retention', 'recreated') \
+         ORDER BY gap_id FOR UPDATE",
+    )
+    .load(conn)?)
+}
+
+/// Marks losses as told by a run: its exit code does. In the transaction that ends the run, so that
+/// a run which is killed before it told leaves the telling to the next.
 pub fn gap_announce_in_txn(
     conn: &mut PgConnection,
     run_id: i64,
-) -> Result<Vec<UnannouncedGap>, StoreError> {
-    Ok(diesel::sql_query(
-        "UPDATE capture_gaps SET announced_run = $1 \
-         WHERE announced_run IS NULL AND reason IN ('retention', 'recreated') \
-         RETURNING topic, partition, topic_generation, first_offset, last_offset, reason",
-    )
-    .bind::<BigInt, _>(run_id)
-    .load(conn)?)
+    gaps: &[UnannouncedGap],
+) -> Result<(), StoreError> {
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query("UPDATE capture_gaps SET announced_run = $1 WHERE gap_id = ANY($2)")
+        .bind::<BigInt, _>(run_id)
+        .bind::<Array<BigInt>, _>(gaps.iter().map(|gap| gap.gap_id).collect::<Vec<_>>())
+        .execute(conn)?;
+    Ok(())
 }

@@ -13,6 +13,7 @@ use crate::offset::{EndOffset, LastConsumed, NextOffset};
 use crate::plan::{History, StoredPartition, Watermarks};
 use crate::record::PartitionId;
 use crate::schema::kafka_offsets;
+use crate::stable_end::HeldBack;
 
 /// A row of the offset table, as a run needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,9 @@ pub struct OffsetRow {
     pub stored: StoredPartition,
     /// The freshness mark.
     pub freshness: Freshness,
-    /// The end last seen and when it last moved.
-    pub end_moved: Option<(EndOffset, DateTime<Utc>)>,
+    /// Since when the end has stood still below the high watermark, where it was held back when
+    /// last seen.
+    pub held_back: Option<HeldBack>,
     /// An operator ended the watch.
     pub retired: bool,
 }
@@ -36,6 +38,7 @@ struct Row {
     topic_id: Option<String>,
     topic_generation: i32,
     end_offset: Option<i64>,
+    high_watermark: Option<i64>,
     end_moved_at: Option<DateTime<Utc>>,
     mark_at: Option<DateTime<Utc>>,
     mark_offset: Option<i64>,
@@ -67,7 +70,10 @@ pub fn offset_list(
                         mark: row.mark_at.zip(row.mark_offset.map(EndOffset::at)),
                         drained_through: row.drained_through,
                     },
-                    end_moved: end.zip(row.end_moved_at),
+                    held_back: end
+                        .zip(row.end_moved_at)
+                        .filter(|(end, _)| row.high_watermark.is_some_and(|high| end.get() < high))
+                        .map(|(end, since)| HeldBack { end, since }),
                     retired: row.retired_at.is_some(),
                 },
             )

@@ -108,21 +108,25 @@ struct Cluster {
     cluster_id: String,
 }
 
-/// Fixes the Kafka cluster that is recorded to `seen` where none is fixed yet; which one is. Offsets
-/// of one cluster mean nothing in another, so a run that sees another one must not go on.
-pub fn cluster_fix(conn: &mut PgConnection, seen: &str) -> Result<String, StoreError> {
+/// Fixes the Kafka cluster that is recorded to `seen` where none is fixed yet; which one is, `None`
+/// where none was ever seen. Offsets of one cluster mean nothing in another, so a run that sees
+/// another one must not go on.
+pub fn cluster_fix(
+    conn: &mut PgConnection,
+    seen: Option<&str>,
+) -> Result<Option<String>, StoreError> {
     let fixed: Option<Cluster> =
         diesel::sql_query("SELECT cluster_id FROM recorder_state WHERE cluster_id IS NOT NULL")
             .get_result(conn)
             .optional()?;
-    if let Some(fixed) = fixed {
-        return Ok(fixed.cluster_id);
-    }
+    let (Some(seen), None) = (seen, &fixed) else {
+        return Ok(fixed.map(|fixed| fixed.cluster_id));
+    };
     // two first polls at once: the second waits for the row and keeps what the first wrote
     let fixed: Cluster = diesel::sql_query(
         "UPDATE recorder_state SET cluster_id = coalesce(cluster_id, $1) RETURNING cluster_id",
     )
     .bind::<Text, _>(seen)
     .get_result(conn)?;
-    Ok(fixed.cluster_id)
+    Ok(Some(fixed.cluster_id))
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
-use super::commit::{Committed, batch_commit};
-use super::gap::{UnannouncedGap, gap_announce_in_txn};
+use super::commit::batch_commit;
+use super::gap::{UnannouncedGap, gap_announce_in_txn, gap_list_unannounced_in_txn};
 use super::offset::{
     FirstOffset, Observation, OffsetRow, history_list, offset_insert_first, offset_list,
     offset_observe_in_txn,
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Fixes the Kafka cluster that is recorded, on the first poll; which one it is.
-    pub fn cluster_fix(&mut self, seen: &str) -> Result<String, StoreError> {
+    pub fn cluster_fix(&mut self, seen: Option<&str>) -> Result<Option<String>, StoreError> {
         cluster_fix(&mut self.0, seen)
     }
 
@@ -94,29 +94,51 @@ impl Session {
     }
 
     /// Writes a batch. See [`batch_commit`].
-    pub fn batch_commit(&mut self, run_id: i64, batch: Batch) -> Result<Committed, StoreError> {
+    pub fn batch_commit(
+        &mut self,
+        run_id: i64,
+        batch: &mut Batch,
+    ) -> Result<Vec<PartitionId>, StoreError> {
         batch_commit(&mut self.0, run_id, batch)
     }
 
     /// Ends a run, in one small transaction: what was seen of each partition, the losses that this
     /// run tells of, and how it ended, which `end` decides once it knows the losses.
+    ///
+    /// They count as told only where the exit code tells of them: a run that ends with the code of a
+    /// broken broker leaves the telling to the next.
     pub fn run_end(
         &mut self,
         run_id: i64,
         seen: &[Observation],
-        end: impl FnOnce(&[UnannouncedGap]) -> RunEnd,
-    ) -> Result<Vec<UnannouncedGap>, StoreError> {
+        end: impl FnOnce(&[UnannouncedGap]) -> (RunEnd, Telling),
+    ) -> Result<(), StoreError> {
         let conn = &mut self.0;
         batch::begin(conn)?;
-        let outcome = offset_observe_in_txn(conn, seen)
-            .and_then(|()| gap_announce_in_txn(conn, run_id))
-            .and_then(|gaps| run_end_in_txn(conn, &end(&gaps)).map(|()| gaps));
-        match outcome {
-            Ok(gaps) => batch::commit_without_rows(conn).map(|()| gaps),
+        let write = || -> Result<(), StoreError> {
+            offset_observe_in_txn(conn, seen)?;
+            let gaps = gap_list_unannounced_in_txn(conn)?;
+            let (end, telling) = end(&gaps);
+            if telling == Telling::ByExitCode {
+                gap_announce_in_txn(conn, run_id, &gaps)?;
+            }
+            run_end_in_txn(conn, &end)
+        };
+        match write() {
+            Ok(()) => batch::commit_without_rows(conn),
             Err(error) => {
                 batch::rollback(conn);
                 Err(error)
             }
         }
     }
+}
+
+/// Does the run's exit code tell of the losses?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// It does: they count as told.
+    ByExitCode,
+    /// Another code comes first: the next run tells.
+    Later,
 }

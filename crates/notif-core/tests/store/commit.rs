@@ -13,11 +13,10 @@ fn rows_offset_range_and_batch_become_visible_together() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0, 1]);
-    let committed = session
-        .batch_commit(run, batch([slice(1, 0..3), slice(0, 0..2)]))
+    let fenced = session
+        .batch_commit(run, &mut batch([slice(1, 0..3), slice(0, 0..2)]))
         .unwrap();
-    assert_eq!(committed.slices.len(), 2);
-    assert!(committed.fenced.is_empty());
+    assert!(fenced.is_empty());
     let rows = database
         .rows(
             "SELECT k.partition, k.\"offset\", k.records, r.first_offset, r.next_offset, \
@@ -37,11 +36,13 @@ fn a_slice_whose_offset_has_moved_is_left_to_the_other_run_and_the_rest_is_writt
     let (mut one, mut other) = (session(&database), session(&database));
     let run = begin(&mut one);
     watch(&mut one, run, &[0, 1]);
-    other.batch_commit(run, batch([slice(0, 0..5)])).unwrap();
-    let committed = one
-        .batch_commit(run, batch([slice(0, 0..3), slice(1, 0..3)]))
+    other
+        .batch_commit(run, &mut batch([slice(0, 0..5)]))
         .unwrap();
-    assert_eq!(committed.fenced, [PartitionId::new("t", 0)]);
+    let mut both = batch([slice(0, 0..3), slice(1, 0..3)]);
+    let fenced = one.batch_commit(run, &mut both).unwrap();
+    assert_eq!(fenced, [PartitionId::new("t", 0)]);
+    assert_eq!(both.slices.len(), 1, "what was not written is not in the batch any more");
     assert_eq!(
         database
             .number("SELECT count(*) FROM notifications")
@@ -49,8 +50,8 @@ fn a_slice_whose_offset_has_moved_is_left_to_the_other_run_and_the_rest_is_writt
         8
     );
     // nothing left to write: no row of batches either
-    let committed = one.batch_commit(run, batch([slice(0, 0..3)])).unwrap();
-    assert!(committed.slices.is_empty());
+    let fenced = one.batch_commit(run, &mut batch([slice(0, 0..3)])).unwrap();
+    assert_eq!(fenced.len(), 1);
     assert_eq!(database.number("SELECT count(*) FROM batches").unwrap(), 2);
 }
 
@@ -68,7 +69,9 @@ fn the_fence_holds_against_another_generation_a_stop_and_a_retirement() {
         database
             .execute(&format!("UPDATE kafka_offsets SET {change}"))
             .unwrap();
-        let committed = session.batch_commit(run, batch([slice(0, 0..3)])).unwrap();
+        let committed = session
+            .batch_commit(run, &mut batch([slice(0, 0..3)]))
+            .unwrap();
         assert_eq!(committed.fenced.len(), 1, "{change}");
         assert_eq!(
             database
@@ -86,12 +89,14 @@ fn a_position_that_is_recorded_already_is_an_alarm_and_moves_nothing() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.batch_commit(run, batch([slice(0, 0..3)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..3)]))
+        .unwrap();
     database
         .execute("UPDATE kafka_offsets SET \"offset\" = -1")
         .unwrap();
     let error = session
-        .batch_commit(run, batch([slice(0, 0..3)]))
+        .batch_commit(run, &mut batch([slice(0, 0..3)]))
         .unwrap_err();
     assert!(matches!(error, StoreError::Conflict(_)), "{error:?}");
     assert_eq!(
@@ -104,7 +109,20 @@ fn a_position_that_is_recorded_already_is_an_alarm_and_moves_nothing() {
     database
         .execute("UPDATE kafka_offsets SET \"offset\" = 2")
         .unwrap();
-    session.batch_commit(run, batch([slice(0, 3..4)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 3..4)]))
+        .unwrap();
+}
+
+#[test]
+fn without_its_counter_row_nothing_is_committed() {
+    let database = database();
+    let mut session = session(&database);
+    let run = begin(&mut session);
+    watch(&mut session, run, &[0]);
+    database.execute("DELETE FROM recorder_state").unwrap();
+    session.batch_commit(run, &mut batch([slice(0, 0..3)])).unwrap_err();
+    assert_eq!(database.number("SELECT count(*) FROM notifications").unwrap(), 0);
 }
 
 #[test]
@@ -113,8 +131,12 @@ fn ranges_are_extended_for_an_hour_and_tile_with_the_gaps() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.batch_commit(run, batch([slice(0, 0..3)])).unwrap();
-    session.batch_commit(run, batch([slice(0, 3..5)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..3)]))
+        .unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 3..5)]))
+        .unwrap();
     let mut after_gap = slice(0, 8..9);
     after_gap.expected = NextOffset::at(5).last_consumed();
     after_gap.gap = Some(Gap {
@@ -122,11 +144,13 @@ fn ranges_are_extended_for_an_hour_and_tile_with_the_gaps() {
         to: NextOffset::at(8),
         reason: GapReason::Retention,
     });
-    session.batch_commit(run, batch([after_gap])).unwrap();
+    session.batch_commit(run, &mut batch([after_gap])).unwrap();
     database
         .execute("UPDATE recorded_ranges SET opened_at = now() - interval '61 minutes'")
         .unwrap();
-    session.batch_commit(run, batch([slice(0, 9..10)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 9..10)]))
+        .unwrap();
     let ranges = database
         .rows("SELECT first_offset, next_offset, records FROM recorded_ranges ORDER BY 1")
         .unwrap();
@@ -151,7 +175,7 @@ fn commit_sequences_are_in_the_order_of_commits_and_without_holes() {
                 let mut session = session(database);
                 for start in 0..20 {
                     let slice = slice(partition, start..start.strict_add(1));
-                    session.batch_commit(run, batch([slice])).unwrap();
+                    session.batch_commit(run, &mut batch([slice])).unwrap();
                 }
             });
         }
@@ -205,7 +229,7 @@ fn a_server_with_odd_defaults_makes_no_difference() {
         0,
     ));
     wide.reached = NextOffset::at(1);
-    session.batch_commit(run, batch([wide])).unwrap();
+    session.batch_commit(run, &mut batch([wide])).unwrap();
     let rows = database
         .rows("SELECT event_type, octet_length(event_type) AS bytes, created_at AT TIME ZONE 'UTC' AS at FROM notifications")
         .unwrap();
@@ -220,7 +244,9 @@ fn sequences_behind_their_tables_are_set_right_before_a_run_writes() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.batch_commit(run, batch([slice(0, 0..1)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..1)]))
+        .unwrap();
     database
         .execute(
             "SELECT setval('batches_batch_id_seq', 1, false), setval('poll_runs_run_id_seq', 1, false)",
@@ -228,7 +254,9 @@ fn sequences_behind_their_tables_are_set_right_before_a_run_writes() {
         .unwrap();
     let next = begin(&mut session);
     assert_eq!(next, run.strict_add(1));
-    session.batch_commit(next, batch([slice(0, 1..2)])).unwrap();
+    session
+        .batch_commit(next, &mut batch([slice(0, 1..2)]))
+        .unwrap();
     assert_eq!(
         database
             .number("SELECT max(batch_id) FROM batches")

@@ -53,7 +53,7 @@ fn every_column_of_every_row_survives() {
         sent.push(row);
     }
     slice.reached = notif_core::offset::NextOffset::at(500);
-    session.batch_commit(run, batch([slice])).unwrap();
+    session.batch_commit(run, &mut batch([slice])).unwrap();
     let stored = database
         .rows(
             "SELECT notification_id, customer_id, order_id, event::text AS event, status, \

@@ -8,8 +8,10 @@ use notif_core::freshness::Freshness;
 use notif_core::offset::{EndOffset, NextOffset};
 use notif_core::plan::{History, Watermarks};
 use notif_core::record::PartitionId;
+use notif_core::stable_end::HeldBack;
 use notif_core::store::offset::{FirstOffset, Observation};
 use notif_core::store::run::RunEnd;
+use notif_core::store::session::Telling;
 
 use crate::fixture::{batch, begin, database, session, slice, watch};
 
@@ -52,7 +54,9 @@ fn a_partition_without_a_row_is_new_or_was_recorded_before() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0, 1]);
-    session.batch_commit(run, batch([slice(0, 0..2)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..2)]))
+        .unwrap();
     database
         .execute("DELETE FROM kafka_offsets WHERE partition = 0")
         .unwrap();
@@ -116,7 +120,7 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.run_end(run, &[seen(40)], |_| end(run)).unwrap();
+    session.run_end(run, &[seen(40)], |_| (end(run), Telling::Later)).unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -124,12 +128,18 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
         .unwrap();
     assert_eq!(row.freshness.drained_through, Some(at(40)));
     assert_eq!(row.freshness.mark, Some((at(60), EndOffset::at(9))));
-    assert_eq!(row.end_moved, Some((EndOffset::at(7), at(50))));
+    assert_eq!(
+        row.held_back,
+        Some(HeldBack {
+            end: EndOffset::at(7),
+            since: at(50)
+        })
+    );
     assert_eq!(row.stored.topic_id.as_deref(), Some("first"));
     // a slower run that ends later
     let mut late = seen(30);
     late.topic_id = Some("second".to_owned());
-    session.run_end(run, &[late], |_| end(run)).unwrap();
+    session.run_end(run, &[late], |_| (end(run), Telling::Later)).unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -152,7 +162,7 @@ fn what_was_seen_of_another_generation_is_not_stored() {
     database
         .execute("UPDATE kafka_offsets SET topic_generation = 1")
         .unwrap();
-    session.run_end(run, &[seen(40)], |_| end(run)).unwrap();
+    session.run_end(run, &[seen(40)], |_| (end(run), Telling::Later)).unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -162,7 +172,7 @@ fn what_was_seen_of_another_generation_is_not_stored() {
 }
 
 #[test]
-fn a_loss_is_told_by_one_run_and_not_where_its_end_is_not_written() {
+fn a_loss_is_told_by_one_run_and_only_where_its_exit_code_tells() {
     let database = database();
     let mut session = session(&database);
     let run = begin(&mut session);
@@ -172,17 +182,22 @@ fn a_loss_is_told_by_one_run_and_not_where_its_end_is_not_written() {
              VALUES ('t', 0, 0, 3, 4, 'retention', 'notif-poll'), ('t', 0, 0, 5, 6, 'operator', 'ann')",
         )
         .unwrap();
-    // the end of the run cannot be written: an exit code beyond smallint's check would be ours, so a
-    // detail that is no JSON stands for it
-    let failed = session.run_end(run, &[], |_| RunEnd {
-        detail: Some("{".to_owned()),
-        ..end(run)
-    });
-    assert!(failed.is_err());
-    let told = session.run_end(run, &[], |_| end(run)).unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!((told[0].first_offset, told[0].last_offset), (3, Some(4)));
-    assert!(session.run_end(run, &[], |_| end(run)).unwrap().is_empty());
+    let mut told = |telling, detail: Option<&str>| {
+        let mut seen = Vec::new();
+        let end = RunEnd { detail: detail.map(str::to_owned), ..end(run) };
+        let written = session.run_end(run, &[], |gaps| {
+            seen = gaps.iter().map(|gap| (gap.first_offset, gap.last_offset)).collect();
+            (end, telling)
+        });
+        (written.is_ok(), seen)
+    };
+    let loss = vec![(3, Some(4))];
+    // another exit code comes first
+    assert_eq!(told(Telling::Later, None), (true, loss.clone()));
+    // the end of the run cannot be written: its detail is no JSON
+    assert_eq!(told(Telling::ByExitCode, Some("{")), (false, loss.clone()));
+    assert_eq!(told(Telling::ByExitCode, None), (true, loss));
+    assert_eq!(told(Telling::ByExitCode, None), (true, vec![]));
 }
 
 #[test]
@@ -193,7 +208,7 @@ fn runs_of_over_thirty_days_ago_are_forgotten() {
     database
         .execute("INSERT INTO poll_runs (started_at, deadline_at, host, version) SELECT now() - interval '31 days', now(), 'h', 'v' FROM generate_series(1, 1500)")
         .unwrap();
-    session.run_end(run, &[], |_| end(run)).unwrap();
+    session.run_end(run, &[], |_| (end(run), Telling::Later)).unwrap();
     assert_eq!(
         database.number("SELECT count(*) FROM poll_runs").unwrap(),
         501,

@@ -9,7 +9,9 @@ fn recorded() -> TestDatabase {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.batch_commit(run, batch([slice(0, 0..2)])).unwrap();
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..2)]))
+        .unwrap();
     database
 }
 

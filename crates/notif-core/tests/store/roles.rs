@@ -32,9 +32,14 @@ fn each_role_does_its_work_and_cannot_touch_what_is_recorded() {
     let mut poller = session(&server, &database, "notif_poller");
     poller.schema_check("0.1.0").unwrap();
     let run = begin(&mut poller);
-    assert_eq!(poller.cluster_fix("cluster").unwrap(), "cluster");
+    assert_eq!(
+        poller.cluster_fix(Some("cluster")).unwrap().as_deref(),
+        Some("cluster")
+    );
     watch(&mut poller, run, &[0]);
-    poller.batch_commit(run, batch([slice(0, 0..3)])).unwrap();
+    poller
+        .batch_commit(run, &mut batch([slice(0, 0..3)]))
+        .unwrap();
     // a failover left the sequences behind: the poller sets them right
     database
         .execute("SELECT setval('batches_batch_id_seq', 1, false)")

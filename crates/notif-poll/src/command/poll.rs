@@ -22,6 +22,7 @@ use notif_core::record::PartitionId;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
 use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
+use rdkafka::error::RDKafkaErrorCode;
 
 use crate::cli::Settings;
 use crate::clock::RunClock;
@@ -154,6 +155,13 @@ fn observe(
             "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
         )
     })?;
+    if run.deadline.is_over() {
+        return Err(Failure::new(
+            Exit::Behind,
+            anyhow!("time or a signal ended the run before anything was read"),
+            "the next run goes on",
+        ));
+    }
     check_cluster(run, session)?;
     let mut facts = Facts::collect(&config.kafka.topics, rows, topics);
     facts.ask_watermarks(&run.client, run.deadline.left());
@@ -175,17 +183,19 @@ fn observe(
 
 /// Offsets of one cluster mean nothing in another.
 fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
-    let Some(seen) = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()))
-    else {
-        return Ok(());
-    };
-    let fixed = session.cluster_fix(&seen)?;
+    let seen = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()));
+    let fixed = session.cluster_fix(seen.as_deref())?;
     if fixed == seen {
         return Ok(());
     }
+    let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
     Err(Failure::new(
         Exit::Usage,
-        anyhow!("this is Kafka cluster {seen}, the record is of cluster {fixed}"),
+        anyhow!(
+            "this is Kafka cluster {}, the record is of cluster {}",
+            name(seen),
+            name(fixed)
+        ),
         "point KAFKA_BOOTSTRAP_SERVERS at the cluster that is recorded; nothing was written",
     ))
 }
@@ -233,7 +243,7 @@ fn record(run: &Run, session: Session, facts: &Facts) -> Report {
     if tasks.is_empty() {
         return finish(run, session, facts, None);
     }
-    let drained = pipeline::run(
+    let (session, outcome) = pipeline::run(
         &run.client,
         session,
         &run.database,
@@ -242,9 +252,17 @@ fn record(run: &Run, session: Session, facts: &Facts) -> Report {
         run.clock,
         &run.deadline,
     );
-    match drained {
-        Ok((session, outcome)) => finish(run, session, facts, Some(outcome)),
-        Err(error) => Report::failed(&Failure::new(Exit::Internal, error, crate::exit::REPORT_IT)),
+    let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
+    match (session, outcome) {
+        (Some(session), Ok(outcome)) => finish(run, session, facts, Some(outcome)),
+        (Some(mut session), Err(error)) => summary::give_up(run, &mut session, &internal(error)),
+        (None, outcome) => {
+            let error = outcome.err().unwrap_or_else(|| KafkaError {
+                code: RDKafkaErrorCode::Fail,
+                message: "a thread of the pipeline ended unexpectedly".to_owned(),
+            });
+            Report::failed(&internal(error))
+        }
     }
 }
 

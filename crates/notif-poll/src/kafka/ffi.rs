@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-pub(crate) use admin::{Answers, TopicDescription, Which, describe_topics, list_offsets};
+pub(crate) use admin::{
+    Answers, SHORTEST_TIMEOUT, TopicDescription, Which, describe_topics, list_offsets,
+};
 pub(crate) use message::{ConsumerQueue, Received};
 
 /// A failed call, or a failed part of one.

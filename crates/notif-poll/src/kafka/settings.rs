@@ -55,6 +55,8 @@ const PROPOSED: [(&str, &str); 12] = [
 pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     key.contains("password")
+        || key.contains("passphrase")
+        || key.contains("private.key")
         || key.contains("secret")
         || key == "ssl.key.pem"
         || key == "sasl.oauthbearer.config"

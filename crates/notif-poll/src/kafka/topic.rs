@@ -67,7 +67,7 @@ pub(crate) fn topics_describe(
     );
     if !selection.patterns.is_empty() {
         let metadata = client
-            .fetch_metadata(None, timeout)
+            .fetch_metadata(None, timeout.max(ffi::SHORTEST_TIMEOUT))
             .map_err(|error| KafkaError {
                 code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
                 message: error.to_string(),

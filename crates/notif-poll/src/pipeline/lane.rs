@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notif_core::batch::{Batch, BatchLimit, Gap, PartitionSlice, Witness};
 use notif_core::decode::decode;
@@ -12,10 +12,12 @@ use notif_core::notification::NewNotification;
 use notif_core::notification_id::PartitionHash;
 use notif_core::offset::{LastConsumed, NextOffset};
 use notif_core::record::{PartitionId, Record};
-use notif_core::store::Session;
+use notif_core::store::{Session, StoreError};
 
-use super::{Shared, Task};
+use super::Task;
+use super::shared::{Leaving, Shared};
 use crate::clock::RunClock;
+use crate::deadline::Deadline;
 
 /// What the reader hands to a lane.
 pub(super) enum Item {
@@ -33,40 +35,39 @@ pub(super) struct Weighed {
     weight: usize,
 }
 
-/// When a batch is written. Rows: a transaction of a few hundred milliseconds. Bytes: two lanes with
-/// three batches each (filling, waiting, being written) stay below 50 MiB.
-const LIMIT: BatchLimit = BatchLimit {
-    rows: 8_000,
-    bytes: 6 * 1024 * 1024,
-};
+/// Encoded bytes of a batch: two lanes with three batches each (filling, waiting, being written)
+/// stay below 40 MiB.
+const BATCH_BYTES: usize = 6 * 1024 * 1024;
 
 /// A batch that stopped growing is written after this long: the reader may be waiting for the bytes
 /// that it holds.
 const IDLE_FLUSH: Duration = Duration::from_millis(100);
 
-/// What a record weighs: its bytes, and what owning it costs.
+/// What owning a record costs beside its bytes, and what owning a header does.
+const RECORD_COST: usize = 256;
+const HEADER_COST: usize = 128;
+
+/// What a record weighs.
 pub(super) fn weight(record: &Record) -> usize {
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|h| {
-            h.name
-                .len()
-                .saturating_add(h.value.as_ref().map_or(0, Vec::len))
-        })
-        .sum();
-    [
-        record.value.as_ref().map_or(0, Vec::len),
-        record.key.as_ref().map_or(0, Vec::len),
-        headers,
-    ]
-    .into_iter()
-    .fold(256, usize::saturating_add)
+    let header_bytes = record.headers.iter().map(|header| {
+        header
+            .name
+            .len()
+            .saturating_add(header.value.as_ref().map_or(0, Vec::len))
+            .saturating_add(HEADER_COST)
+    });
+    header_bytes
+        .chain([
+            RECORD_COST,
+            record.value.as_ref().map_or(0, Vec::len),
+            record.key.as_ref().map_or(0, Vec::len),
+        ])
+        .fold(0, usize::saturating_add)
 }
 
 /// The state of one partition between batches.
 struct Progress {
-    task: Task,
+    generation: i32,
     hash: PartitionHash,
     expected: LastConsumed,
     /// A loss that the next slice begins with.
@@ -77,6 +78,7 @@ struct Progress {
 pub(super) struct Filler<'s> {
     shared: &'s Shared,
     clock: RunClock,
+    deadline: &'s Deadline,
     progress: HashMap<PartitionId, Progress>,
     batch: Batch,
     weight: usize,
@@ -87,16 +89,16 @@ impl<'s> Filler<'s> {
     pub(super) fn new(
         shared: &'s Shared,
         clock: RunClock,
+        deadline: &'s Deadline,
         tasks: &[Task],
         out: SyncSender<Weighed>,
     ) -> Self {
         let progress = tasks
             .iter()
             .map(|task| {
-                let hash = PartitionHash::new(&task.id.topic, task.generation, task.id.partition);
                 let progress = Progress {
-                    task: task.clone(),
-                    hash,
+                    generation: task.generation,
+                    hash: PartitionHash::new(&task.id.topic, task.generation, task.id.partition),
                     expected: task.last,
                     gap: task.gap,
                 };
@@ -106,6 +108,7 @@ impl<'s> Filler<'s> {
         Self {
             shared,
             clock,
+            deadline,
             progress,
             batch: Batch::default(),
             weight: 0,
@@ -113,20 +116,13 @@ impl<'s> Filler<'s> {
         }
     }
 
-    /// Fills batches until the reader is done.
+    /// Fills batches until the reader is done. Once time is over, what has not been decoded yet is
+    /// dropped: the batches on their way are all that the last seconds are for.
     pub(super) fn run(mut self, items: &Receiver<Item>) {
-        // a loss is written even where nothing is left to read
-        let with_loss: Vec<PartitionId> = self
-            .progress
-            .iter()
-            .filter(|(_, progress)| progress.gap.is_some())
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in with_loss {
-            slice_of(&mut self.batch, &self.progress, &id);
-        }
+        self.open_gaps();
         loop {
             match items.recv_timeout(IDLE_FLUSH) {
+                Ok(item) if self.deadline.is_over() => self.drop_item(&item),
                 Ok(Item::Records(records)) => {
                     for record in records {
                         self.add(record);
@@ -138,7 +134,7 @@ impl<'s> Filler<'s> {
                     }
                 }
                 Ok(Item::Lost(id, gap)) => {
-                    // what came before the loss goes into a batch of its own: a slice has its loss first
+                    // what came before the loss is a batch of its own: a slice has its loss first
                     self.flush();
                     if let Some(progress) = self.progress.get_mut(&id) {
                         progress.gap = Some(gap);
@@ -154,13 +150,32 @@ impl<'s> Filler<'s> {
         }
     }
 
+    fn drop_item(&self, item: &Item) {
+        if let Item::Records(records) = item {
+            let weight = records.iter().map(weight).fold(0, usize::saturating_add);
+            self.shared.budget.give(weight);
+        }
+    }
+
+    /// A loss is written even where nothing is left to read.
+    fn open_gaps(&mut self) {
+        let with_gap = self
+            .progress
+            .iter()
+            .filter(|(_, progress)| progress.gap.is_some());
+        let ids: Vec<PartitionId> = with_gap.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            slice_of(&mut self.batch, &self.progress, &id);
+        }
+    }
+
     fn add(&mut self, record: Record) {
         self.weight = self.weight.saturating_add(weight(&record));
         let id = record.partition.clone();
         let Some(progress) = self.progress.get(&id) else {
             return;
         };
-        let (generation, hash) = (progress.task.generation, progress.hash);
+        let (generation, hash) = (progress.generation, progress.hash);
         let (offset, timestamp_ms) = (record.offset, record.time.millis());
         let event = decode(&record);
         let unparseable = event.status == Status::Unparseable;
@@ -178,7 +193,11 @@ impl<'s> Filler<'s> {
                 sha256: row.value_sha256,
             });
         }
-        if self.batch.is_full(LIMIT) {
+        let limit = BatchLimit {
+            rows: self.shared.batch_rows(),
+            bytes: BATCH_BYTES,
+        };
+        if self.batch.is_full(limit) {
             self.flush();
         }
     }
@@ -198,7 +217,7 @@ impl<'s> Filler<'s> {
             }
         }
         if self.out.send(Weighed { batch, weight }).is_err() {
-            // the writer is gone: it has told why, and the run ends
+            // the writer's thread is gone, which the end of the run tells
             self.shared.budget.give(weight);
         }
     }
@@ -212,8 +231,7 @@ fn slice_of<'b>(
 ) -> Option<&'b mut PartitionSlice> {
     let progress = progress.get(id)?;
     batch.slice_mut(id, || {
-        let mut slice =
-            PartitionSlice::new(id.clone(), progress.task.generation, progress.expected);
+        let mut slice = PartitionSlice::new(id.clone(), progress.generation, progress.expected);
         if let Some(gap) = progress.gap {
             slice.reached = gap.to;
             slice.gap = Some(gap);
@@ -225,21 +243,46 @@ fn slice_of<'b>(
 /// The writing half of a lane: commits batches until there are no more, or one fails.
 pub(super) fn write(shared: &Shared, mut session: Session, batches: &Receiver<Weighed>) -> Session {
     while let Ok(Weighed { mut batch, weight }) = batches.recv() {
-        batch.slices.retain(|slice| !shared.is_left(&slice.id));
+        batch
+            .slices
+            .retain(|slice| shared.leaving(&slice.id).is_none());
         if !shared.has_failed() && !batch.is_empty() {
-            match session.batch_commit(shared.run_id, batch) {
-                Ok(committed) => shared.committed(committed),
-                Err(error) => shared.fail(error),
-            }
+            commit(shared, &mut session, batch);
         }
         shared.budget.give(weight);
     }
     session
 }
 
-/// Takes batches without writing them, so that the reader and the filler come to their ends.
-pub(super) fn discard(shared: &Shared, batches: &Receiver<Weighed>) {
-    while let Ok(Weighed { weight, .. }) = batches.recv() {
-        shared.budget.give(weight);
+/// Commits a batch. Where a position in it is recorded already, each partition is tried alone: the
+/// culprit leaves the run, the others do not wait for it.
+fn commit(shared: &Shared, session: &mut Session, mut batch: Batch) {
+    let started = Instant::now();
+    match session.batch_commit(shared.run_id, &mut batch) {
+        Ok(fenced) => {
+            for id in fenced {
+                shared.leave(&id, Leaving::ToAnotherRun);
+            }
+            shared.took(batch.rows(), started.elapsed());
+            shared.committed(&batch);
+        }
+        Err(StoreError::Conflict(why)) => match batch.slices.as_slice() {
+            [culprit] => {
+                let why = format!("a position of it is recorded already: {why}");
+                shared.leave(&culprit.id, Leaving::Problem(why));
+            }
+            _ => {
+                for slice in batch.slices {
+                    commit(
+                        shared,
+                        session,
+                        Batch {
+                            slices: vec![slice],
+                        },
+                    );
+                }
+            }
+        },
+        Err(error) => shared.fail(error),
     }
 }

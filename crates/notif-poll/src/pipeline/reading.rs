@@ -2,9 +2,6 @@
 //! partition is done, time is over, or writing failed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use notif_core::batch::{Gap, GapReason};
@@ -14,32 +11,34 @@ use notif_core::record::{PartitionId, Record};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::lane::{self, Item};
-use super::{Drained, Outcome, Shared, Task};
+use super::shared::{Leaving, Shared};
+use super::{Drained, Lanes, Outcome, Task};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::kafka::Client;
 use crate::kafka::ffi::{KafkaError, Received};
 use crate::kafka::reader::Reader;
 use crate::progress::Progress;
 
-/// The reader's side.
+/// How long nothing may come before Kafka is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long one look into the queue waits, and how often a wait for room looks at the time.
+const LOOK: Duration = Duration::from_millis(20);
+
 pub(super) struct Reading<'r> {
     reader: Option<Reader<'r>>,
     tasks: &'r [Task],
     shared: &'r Shared,
     deadline: &'r Deadline,
     drains: HashMap<PartitionId, Drain>,
+    /// How many partitions are still being read.
     open: usize,
+    /// Partitions that could not be read further.
     problems: HashMap<PartitionId, String>,
     /// Partitions whose reader was overtaken by retention.
     overtaken: HashSet<PartitionId>,
     kafka_lost: Option<String>,
 }
-
-/// How long the brokers may be gone, with nothing coming, before the run ends.
-const LOST_AFTER: Duration = Duration::from_secs(10);
-
-/// How long one look into the queue waits.
-const RECEIVE_WAIT: Duration = Duration::from_millis(20);
 
 impl<'r> Reading<'r> {
     pub(super) fn new(
@@ -76,115 +75,113 @@ impl<'r> Reading<'r> {
     }
 
     /// Reads until every partition is done, time is over, or writing failed.
-    pub(super) fn run(
-        &mut self,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
-    ) {
+    pub(super) fn run(&mut self, mut lanes: Lanes<'_>) {
         let Some(mut reader) = self.reader.take() else {
             return;
         };
         let mut progress = Progress::start(self.left());
         let mut received = Vec::new();
-        let (mut brokers_down, mut last_heard) = (false, Instant::now());
-        while self.open > 0
-            && self.kafka_lost.is_none()
-            && !self.deadline.is_over()
-            && !self.shared.has_failed()
-        {
+        let mut last_heard = Instant::now();
+        while self.goes_on() {
             self.deadline.waiting_for(WaitsFor::Kafka);
-            reader.receive(RECEIVE_WAIT, &mut received);
+            reader.receive(LOOK, &mut received);
             // whatever blocks from here on waits for a lane, and a lane waits for PostgreSQL
             self.deadline.waiting_for(WaitsFor::Database);
-            if received.is_empty() {
-                self.look_at_positions(&reader, senders, route);
-            }
-            let mut chunks: Vec<Vec<Record>> = senders.iter().map(|_| Vec::new()).collect();
+            let silent = received.is_empty();
             for item in received.drain(..) {
-                match item {
-                    Received::Record(record) => {
-                        (brokers_down, last_heard) = (false, Instant::now());
-                        self.take_record(record, &reader, senders, route, &mut chunks);
-                    }
-                    Received::EndOfPartition { id, offset } => {
-                        (brokers_down, last_heard) = (false, Instant::now());
-                        hand_over(&mut chunks, senders);
-                        self.update(&id, &reader, senders, route, |d| d.end_of_partition(offset));
-                    }
-                    Received::Problem {
-                        id: Some(id),
-                        code: RDKafkaErrorCode::AutoOffsetReset,
-                        ..
-                    } => {
-                        hand_over(&mut chunks, senders);
-                        self.overtaken(&id, &reader, senders, route);
-                    }
-                    Received::Problem {
-                        id: Some(id),
-                        message,
-                        ..
-                    } => {
-                        self.give_up(&id, &reader, message);
-                    }
-                    Received::Problem {
-                        id: None,
-                        code,
-                        message,
-                    } => {
-                        log::debug!("kafka: {message}");
-                        brokers_down |= code == RDKafkaErrorCode::AllBrokersDown;
-                    }
-                }
+                self.take(item, &reader, &mut lanes);
             }
-            hand_over(&mut chunks, senders);
-            progress.show(self.shared.stored.load(Ordering::Relaxed), || self.left());
-            if brokers_down && last_heard.elapsed() >= LOST_AFTER {
-                self.kafka_lost = Some("no broker can be reached any more".to_owned());
-                break;
+            lanes.hand_over();
+            if silent {
+                self.look_at_positions(&reader, &mut lanes);
+                self.let_go(&reader);
+            } else {
+                last_heard = Instant::now();
             }
-        }
-        if self.open > 0 && self.kafka_lost.is_none() && last_heard.elapsed() >= LOST_AFTER {
-            let silence = last_heard.elapsed().as_secs();
-            self.kafka_lost = Some(format!("nothing came from Kafka for {silence} s"));
+            if last_heard.elapsed() >= SILENCE {
+                self.ask_for_a_sign(&reader);
+                last_heard = Instant::now();
+            }
+            progress.show(self.shared.records(), || self.left());
         }
         progress.end();
     }
 
-    fn take_record(
-        &mut self,
-        record: Record,
-        reader: &Reader<'_>,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
-        chunks: &mut [Vec<Record>],
-    ) {
-        let Some(drain) = self.drains.get_mut(&record.partition) else {
+    fn goes_on(&self) -> bool {
+        self.open > 0
+            && self.kafka_lost.is_none()
+            && !self.deadline.is_over()
+            && !self.shared.has_failed()
+    }
+
+    /// The client does not tell when it lost its brokers: it goes on trying, silently. So where
+    /// nothing came for a while although something is missing, one small question is asked.
+    fn ask_for_a_sign(&mut self, reader: &Reader<'_>) {
+        let Some((id, _)) = self.open_starts().into_iter().next() else {
             return;
         };
-        if drain.is_done() || self.problems.contains_key(&record.partition) {
-            return;
+        self.deadline.waiting_for(WaitsFor::Kafka);
+        if let Err(error) = reader.low_offset(&id) {
+            let silence = SILENCE.as_secs();
+            self.kafka_lost = Some(format!("nothing came from Kafka for {silence} s: {error}"));
         }
-        let id = record.partition.clone();
-        let arrival = drain.record(record.offset);
-        let done = drain.is_done();
-        if arrival == Arrival::Store {
-            let weight = lane::weight(&record);
-            while !self.shared.budget.take(weight, RECEIVE_WAIT) {
-                // what waits in chunks holds bytes that the lanes must see to give them back
-                hand_over(chunks, senders);
-                if self.shared.has_failed() {
-                    return;
+    }
+
+    fn take(&mut self, item: Received, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
+        match item {
+            Received::Record(record) => self.take_record(record, reader, lanes),
+            Received::EndOfPartition { id, offset } => {
+                self.update(&id, reader, lanes, |drain| drain.end_of_partition(offset));
+            }
+            Received::Problem {
+                id: Some(id),
+                offset,
+                code,
+                message,
+            } => {
+                self.update(&id, reader, lanes, |drain| drain.event(offset));
+                if code == RDKafkaErrorCode::AutoOffsetReset {
+                    self.follow_retention(&id, reader, lanes);
+                } else {
+                    self.give_up(&id, reader, message);
                 }
             }
-            let lane = route.get(&id).copied().unwrap_or_default();
-            if let Some(chunk) = chunks.get_mut(lane) {
-                chunk.push(record);
+            Received::Problem { message, .. } => log::debug!("kafka: {message}"),
+        }
+    }
+
+    fn take_record(&mut self, record: Record, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
+        let id = record.partition.clone();
+        if !self.is_open(&id) {
+            return;
+        }
+        let Some(drain) = self.drains.get_mut(&id) else {
+            return;
+        };
+        let before = drain.clone();
+        let arrival = drain.record(record.offset);
+        if arrival == Arrival::Store {
+            if !self.make_room(&record, lanes) {
+                // it was not taken: the partition is where it was
+                self.drains.insert(id, before);
+                return;
+            }
+            lanes.collect(record);
+        }
+        self.close_if_done(&id, reader, lanes);
+    }
+
+    /// Waits for the bytes of a record; whether there was room before the run had to end.
+    fn make_room(&self, record: &Record, lanes: &mut Lanes<'_>) -> bool {
+        let weight = lane::weight(record);
+        while !self.shared.budget.take(weight, LOOK) {
+            // what is collected holds bytes that the lanes must see to give them back
+            lanes.hand_over();
+            if !self.goes_on() {
+                return false;
             }
         }
-        if done {
-            hand_over(chunks, senders);
-            self.close(&id, reader, senders, route);
-        }
+        true
     }
 
     /// Applies a sign to a drain, and closes the partition where it was the last one needed.
@@ -192,50 +189,39 @@ impl<'r> Reading<'r> {
         &mut self,
         id: &PartitionId,
         reader: &Reader<'_>,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
+        lanes: &mut Lanes<'_>,
         sign: impl FnOnce(&mut Drain),
     ) {
-        let Some(drain) = self.drains.get_mut(id) else {
-            return;
-        };
-        if drain.is_done() || self.problems.contains_key(id) {
+        if !self.is_open(id) {
             return;
         }
-        sign(drain);
-        if drain.is_done() {
-            self.close(id, reader, senders, route);
+        if let Some(drain) = self.drains.get_mut(id) {
+            sign(drain);
         }
+        self.close_if_done(id, reader, lanes);
     }
 
-    /// A partition is read to its end: the lane is told, so that holes at the end are stored too.
-    fn close(
-        &mut self,
-        id: &PartitionId,
-        reader: &Reader<'_>,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
-    ) {
-        self.open = self.open.saturating_sub(1);
-        reader.pause(id);
-        let (Some(drain), Some(lane)) = (self.drains.get(id), route.get(id)) else {
+    fn is_open(&self, id: &PartitionId) -> bool {
+        !self.problems.contains_key(id) && self.drains.get(id).is_some_and(|drain| !drain.is_done())
+    }
+
+    /// Once a partition is read to its end its lane is told, so that holes at the end are stored too.
+    fn close_if_done(&mut self, id: &PartitionId, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
+        let Some(drain) = self.drains.get(id).filter(|drain| drain.is_done()) else {
             return;
         };
-        if let Some(sender) = senders.get(*lane) {
-            send(sender, Item::Reached(id.clone(), drain.reached()));
-        }
+        self.open = self.open.saturating_sub(1);
+        reader.pause(id);
+        lanes.tell(id, Item::Reached(id.clone(), drain.reached()));
     }
 
     /// Retention overtook the reader: the offset that it asks for is gone. The low offset is asked
     /// again, the loss is told to the lane, and the reading goes on behind it, once in a run.
-    fn overtaken(
-        &mut self,
-        id: &PartitionId,
-        reader: &Reader<'_>,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
-    ) {
-        let Some(drain) = self.drains.get_mut(id).filter(|drain| !drain.is_done()) else {
+    fn follow_retention(&mut self, id: &PartitionId, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
+        if !self.is_open(id) {
+            return;
+        }
+        let Some(drain) = self.drains.get_mut(id) else {
             return;
         };
         let from = drain.next();
@@ -257,67 +243,52 @@ impl<'r> Reading<'r> {
             low.get()
         );
         drain.lost_below(low);
-        let done = drain.is_done();
         let gap = Gap {
             from,
             to: low,
             reason: GapReason::Retention,
         };
-        if let Some(sender) = route.get(id).and_then(|lane| senders.get(*lane)) {
-            send(sender, Item::Lost(id.clone(), gap));
-        }
-        if done {
-            self.close(id, reader, senders, route);
-        }
+        lanes.tell(id, Item::Lost(id.clone(), gap));
+        self.close_if_done(id, reader, lanes);
         if let Err(error) = reader.restart(&self.open_starts()) {
             self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
         }
     }
 
-    /// Where each partition that is not done goes on.
+    /// Where each partition that is still being read goes on.
     fn open_starts(&self) -> Vec<(PartitionId, NextOffset)> {
         self.drains
             .iter()
-            .filter(|(id, drain)| !drain.is_done() && !self.problems.contains_key(*id))
+            .filter(|(id, _)| self.is_open(id))
             .map(|(id, drain)| (id.clone(), drain.next()))
             .collect()
     }
 
     /// A partition that cannot be read further ends here; the others go on.
     fn give_up(&mut self, id: &PartitionId, reader: &Reader<'_>, problem: String) {
-        let open = self.drains.get(id).is_some_and(|drain| !drain.is_done());
-        if !open || self.problems.contains_key(id) {
-            return;
+        if self.is_open(id) {
+            log::warn!("{id}: {problem}");
+            self.problems.insert(id.clone(), problem);
+            self.open = self.open.saturating_sub(1);
+            reader.pause(id);
         }
-        log::warn!("{id}: {problem}");
-        self.problems.insert(id.clone(), problem);
-        self.open = self.open.saturating_sub(1);
-        reader.pause(id);
     }
 
-    fn look_at_positions(
-        &mut self,
-        reader: &Reader<'_>,
-        senders: &[SyncSender<Item>],
-        route: &HashMap<PartitionId, usize>,
-    ) {
+    fn look_at_positions(&mut self, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
         for (id, position) in reader.positions() {
-            self.update(&id, reader, senders, route, |drain| {
-                drain.position(position);
-            });
+            self.update(&id, reader, lanes, |drain| drain.position(position));
         }
-        // a partition that another run is at is left to it
+    }
+
+    /// A partition that its lane has given up, or left to another run, is read no further.
+    fn let_go(&mut self, reader: &Reader<'_>) {
         for task in self.tasks {
-            if self.shared.is_left(&task.id) {
-                let drain = self
-                    .drains
-                    .get_mut(&task.id)
-                    .filter(|drain| !drain.is_done());
-                if let Some(drain) = drain {
-                    drain.end_of_partition(task.to.get());
-                    self.open = self.open.saturating_sub(1);
-                    reader.pause(&task.id);
+            match self.shared.leaving(&task.id) {
+                Some(Leaving::Problem(why)) => self.give_up(&task.id, reader, why),
+                Some(Leaving::ToAnotherRun) => {
+                    self.give_up(&task.id, reader, "another run is at it".to_owned());
                 }
+                None => {}
             }
         }
     }
@@ -330,55 +301,37 @@ impl<'r> Reading<'r> {
             .fold(0, i64::saturating_add)
     }
 
+    /// What became of each partition: what is committed counts, not what was read.
     pub(super) fn outcome(self) -> Outcome {
-        let mut sums = self
-            .shared
-            .sums
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sums = self.shared.sums();
         let mut partitions = HashMap::new();
-        let mut records = 0_i64;
         for task in self.tasks {
-            let (next, stored) = sums.next.remove(&task.id).unwrap_or((task.last.next(), 0));
-            records = records.saturating_add(stored);
+            let id = &task.id;
+            let nothing = (task.last.next(), 0);
+            let (next, records) = sums.stored.get(id).copied().unwrap_or(nothing);
+            let leaving = self.shared.leaving(id);
+            let left = leaving == Some(Leaving::ToAnotherRun);
+            let problem = match leaving {
+                Some(Leaving::Problem(why)) => Some(why),
+                Some(Leaving::ToAnotherRun) => None,
+                None => self.problems.get(id).cloned(),
+            };
             let drained = Drained {
                 next,
-                records: stored,
+                records,
                 done: next.reached(task.to),
-                left: self.shared.is_left(&task.id),
-                problem: self.problems.get(&task.id).cloned(),
+                left,
+                problem,
             };
-            partitions.insert(task.id.clone(), drained);
+            partitions.insert(id.clone(), drained);
         }
-        let mut failure = self
-            .shared
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         Outcome {
             partitions,
-            records,
+            records: self.shared.records(),
             bytes: sums.bytes,
             unparseable: sums.unparseable,
             kafka_lost: self.kafka_lost,
-            failure: failure.take(),
+            failure: self.shared.take_failure(),
         }
-    }
-}
-
-/// Hands what was collected to the lanes.
-fn hand_over(chunks: &mut [Vec<Record>], senders: &[SyncSender<Item>]) {
-    for (chunk, sender) in chunks.iter_mut().zip(senders) {
-        if !chunk.is_empty() {
-            send(sender, Item::Records(std::mem::take(chunk)));
-        }
-    }
-}
-
-/// A lane only ends before its sender does when its thread panicked; then its session is missing at
-/// the end, and the run says so.
-fn send(sender: &SyncSender<Item>, item: Item) {
-    if sender.send(item).is_err() {
-        log::error!("a lane of the pipeline is gone");
     }
 }

@@ -1,6 +1,7 @@
 //! What a run knows of each partition, gathered from both sides, and the verdict on it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use notif_core::plan::{self, History, Memory, Seen, Verdict, Watermarks};
@@ -46,6 +47,8 @@ pub(super) struct Facts {
     known_topics: BTreeSet<String>,
     /// Topic ids, for partitions whose offsets are yet to be asked.
     topic_ids: BTreeMap<String, Option<String>>,
+    /// What was said of a whole topic that is not there, or not for us.
+    topic_answers: BTreeMap<String, Seen>,
 }
 
 const NOT_ASKED: &str = "not asked yet";
@@ -69,6 +72,7 @@ impl Facts {
             unseen_topics: Vec::new(),
             known_topics,
             topic_ids: BTreeMap::new(),
+            topic_answers: BTreeMap::new(),
         };
         for (topic, answer) in topics {
             facts.add_topic(&topic, answer);
@@ -77,10 +81,12 @@ impl Facts {
             if row.retired || !selection.selects(&id.topic) {
                 continue;
             }
+            let answer = facts.topic_answers.get(&*id.topic);
+            let seen = answer.cloned().unwrap_or(Seen::Absent);
             let known = facts.partitions.entry(id).or_insert_with(|| Planned {
                 memory: Memory::NoRow(History::NewTopic),
                 row: None,
-                seen: Seen::Absent,
+                seen,
                 verdict: None,
             });
             known.memory = Memory::Row(row.stored.clone());
@@ -111,6 +117,9 @@ impl Facts {
             TopicAnswer::Unauthorised => (Vec::new(), Seen::Unauthorised),
             TopicAnswer::Unanswered(why) => (Vec::new(), Seen::Unanswered(why)),
         };
+        if partitions.is_empty() {
+            self.topic_answers.insert(topic.to_owned(), seen.clone());
+        }
         let numbers = if partitions.is_empty() {
             vec![0]
         } else {
@@ -204,6 +213,120 @@ impl Facts {
     pub(super) fn plan(&mut self) {
         for planned in self.partitions.values_mut() {
             planned.verdict = plan::verdict(&planned.memory, &planned.seen);
+        }
+        self.hold_back_new_topics();
+    }
+
+    /// What Kafka had deleted before a *topic* was first seen is no loss of ours, but what a new
+    /// partition of a known topic has lost is. A topic becomes known with its first offset row: so
+    /// none is written while one of its partitions gave no answer, or that one would count as new
+    /// in the next run and its old deletions as our loss.
+    fn hold_back_new_topics(&mut self) {
+        let silent: BTreeSet<Arc<str>> = self
+            .partitions
+            .iter()
+            .filter(|(_, planned)| matches!(planned.verdict, Some(Verdict::Unreachable(_))))
+            .map(|(id, _)| Arc::clone(&id.topic))
+            .collect();
+        for (id, planned) in &mut self.partitions {
+            if matches!(planned.verdict, Some(Verdict::First { ours: false, .. }))
+                && silent.contains(&id.topic)
+            {
+                let why = "another partition of this new topic gave no answer, it waits for that";
+                planned.verdict = Some(Verdict::Unreachable(why.to_owned()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notif_core::offset::{EndOffset, NextOffset};
+
+    use super::*;
+
+    fn selection() -> TopicSelection {
+        TopicSelection {
+            names: BTreeSet::from(["t".to_owned()]),
+            patterns: vec![],
+        }
+    }
+
+    fn new_topic(answers: [bool; 2]) -> Facts {
+        let there = TopicAnswer::Present {
+            topic_id: None,
+            partitions: vec![0, 1],
+        };
+        let topics = BTreeMap::from([("t".to_owned(), there)]);
+        let mut facts = Facts::collect(&selection(), BTreeMap::new(), topics);
+        for (planned, answered) in facts.partitions.values_mut().zip(answers) {
+            planned.seen = if answered {
+                let watermarks = Watermarks {
+                    low: NextOffset::at(1000),
+                    end: EndOffset::at(1000),
+                    high: EndOffset::at(1000),
+                };
+                Seen::Present {
+                    topic_id: None,
+                    watermarks,
+                }
+            } else {
+                Seen::Unanswered("timed out".to_owned())
+            };
+        }
+        facts.plan();
+        facts
+    }
+
+    fn verdicts(facts: &Facts) -> Vec<&'static str> {
+        facts
+            .partitions
+            .values()
+            .filter_map(|planned| planned.verdict.as_ref().map(Verdict::name))
+            .collect()
+    }
+
+    #[test]
+    fn a_new_topic_waits_until_each_of_its_partitions_has_answered() {
+        assert_eq!(verdicts(&new_topic([true, true])), ["first", "first"]);
+        assert_eq!(
+            verdicts(&new_topic([true, false])),
+            ["unreachable", "unreachable"]
+        );
+    }
+
+    fn row(partition: i32) -> (PartitionId, OffsetRow) {
+        let stored = notif_core::plan::StoredPartition {
+            last: NextOffset::at(5).last_consumed(),
+            generation: 0,
+            topic_id: None,
+            stopped: None,
+            end: None,
+        };
+        let row = OffsetRow {
+            stored,
+            freshness: notif_core::freshness::Freshness::default(),
+            held_back: None,
+            retired: false,
+        };
+        (PartitionId::new("t", partition), row)
+    }
+
+    #[test]
+    fn what_is_said_of_a_topic_holds_for_each_of_its_partitions() {
+        for (answer, verdict) in [
+            (TopicAnswer::Unauthorised, "unauthorised"),
+            (
+                TopicAnswer::Unanswered("no leader".to_owned()),
+                "unreachable",
+            ),
+            (TopicAnswer::Absent, "gone"),
+        ] {
+            let topics = BTreeMap::from([("t".to_owned(), answer)]);
+            let rows = BTreeMap::from([row(0), row(1)]);
+            let mut facts = Facts::collect(&selection(), rows, topics);
+            facts.plan();
+            assert_eq!(verdicts(&facts), [verdict, verdict]);
         }
     }
 }

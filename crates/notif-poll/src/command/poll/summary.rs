@@ -7,6 +7,7 @@ use notif_core::stable_end;
 use notif_core::store::Session;
 use notif_core::store::offset::Observation;
 use notif_core::store::run::RunEnd;
+use notif_core::store::session::Telling;
 
 use super::Run;
 use super::facts::{Facts, Planned};
@@ -89,7 +90,12 @@ fn close(run: &Run, session: &mut Session, mut report: Report, seen: &[Observati
             report.exit_codes.push(Exit::Gap);
         }
         decide(&mut report);
-        run_end(run, &report)
+        let telling = if report.exit_code == Exit::Gap {
+            Telling::ByExitCode
+        } else {
+            Telling::Later
+        };
+        (run_end(run, &report), telling)
     });
     if let Err(error) = written {
         // the record itself is safe: only the note about this run is missing
@@ -168,7 +174,7 @@ fn observation(
         generation: row.stored.generation,
         topic_id,
         watermarks,
-        end_moved_at: stable_end::moved_at(row.end_moved, watermarks, instant),
+        end_moved_at: stable_end::moved_at(row.held_back, watermarks, instant),
         freshness: row.freshness.after_run(instant, watermarks.high, next),
     })
 }

@@ -180,7 +180,10 @@ unsafe fn copy_offset(
         // an element without a real offset is no answer, whatever its error says
         Err(KafkaError {
             code,
-            message: code.to_string(),
+            message: match code {
+                RDKafkaErrorCode::NoError => "its leader gave no answer in time".to_owned(),
+                code => code.to_string(),
+            },
         })
     };
     Some((id, answer))
@@ -196,6 +199,12 @@ impl IsolationNames for Isolation {
     const READ_COMMITTED: Self = Self::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
 }
 
+/// No call gets less time.
+///
+/// With a request time-out of 0, librdkafka 2.12.1 ends the request on one thread while another
+/// still prepares it, and the heap is damaged.
+pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// One admin call: its options, its queue, and the wait for its answer.
 struct AdminCall<'c> {
     consumer: &'c Client,
@@ -205,6 +214,7 @@ struct AdminCall<'c> {
 
 impl<'c> AdminCall<'c> {
     fn new(consumer: &'c Client, operation: sys::rd_kafka_admin_op_t, timeout: Duration) -> Self {
+        let timeout = timeout.max(SHORTEST_TIMEOUT);
         // SAFETY: the handle is live; the call returns an object of ours, never null (librdkafka
         // ends the process where memory runs out).
         let options = unsafe {

@@ -31,6 +31,8 @@ pub(crate) enum Received {
     Problem {
         /// The partition, where it concerns one.
         id: Option<PartitionId>,
+        /// The offset that it is about.
+        offset: i64,
         /// The error.
         code: RDKafkaErrorCode,
         /// In words.
@@ -135,9 +137,15 @@ unsafe fn copy_message(
             offset: message.offset,
         },
         (code, id) => {
+            let offset = message.offset;
             // SAFETY: the message is live; its error string is static or lives as long as it does.
             let message = unsafe { text(sys::rd_kafka_message_errstr(message)) };
-            Received::Problem { id, code, message }
+            Received::Problem {
+                id,
+                offset,
+                code,
+                message,
+            }
         }
     }
 }
