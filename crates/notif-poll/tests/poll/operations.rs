@@ -11,7 +11,7 @@ const PAGE: &str = include_str!("../../../../docs/operations.md");
 
 /// What the nth block of SQL on the page gives.
 fn ask(world: &World, block: usize) -> Vec<Value> {
-    let sql = PAGE.split("```sql\n").nth(block + 1).unwrap();
+    let sql = PAGE.split("```sql\n").skip(1).nth(block).unwrap();
     let sql = sql.split(";\n```").next().unwrap();
     world.database.rows(sql).unwrap()
 }
