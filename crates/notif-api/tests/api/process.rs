@@ -93,6 +93,13 @@ fn help_names_every_variable() {
     let help = ends(&[], &["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert_snapshot!(help.stdout);
+    let page = include_str!("../../../../docs/operations.md");
+    let (_, table) = page.split_once("| `notif-api` | default |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    for variable in help.stdout.split("[env: ").skip(1) {
+        let name = variable.split(['=', ']']).next().unwrap();
+        assert!(table.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]

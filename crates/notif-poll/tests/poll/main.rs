@@ -16,8 +16,12 @@ mod hostile;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod refusal;
+#[cfg(test)]
+mod restore;
 #[cfg(test)]
 mod world;
