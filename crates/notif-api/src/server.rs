@@ -141,6 +141,8 @@ pub async fn serve(
     log::info!("listening on http://{}", listener.local_addr()?);
     let server = HttpServer::new(move || app::service(app.clone()))
         .keep_alive(KEEP_ALIVE)
+        // a reply that is sent in two pieces would wait 40 ms for the client to confirm the first
+        .tcp_nodelay(true)
         .shutdown_timeout(DRAIN_SECONDS)
         .shutdown_signal(stop)
         // as many as work at once, of all workers together, and the one for probes

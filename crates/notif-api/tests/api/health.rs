@@ -35,6 +35,30 @@ fn without_a_schema_it_lives_but_is_not_ready() {
 }
 
 #[test]
+fn the_rights_of_its_role_are_enough() {
+    let database = Postgres::shared().create_database().unwrap();
+    let roles = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/postgres/roles.sql"
+    );
+    sql(&database, &std::fs::read_to_string(roles).unwrap());
+    let server = Server::start(&database.url().replace("postgres@", "notif_api@"));
+    assert_eq!(server.get("/readyz").status, 200);
+    let created = server.send(r#"{"customerId":"c-1","orderId":"o-1","event":"e"}"#);
+    assert_eq!(created.status, 201, "{created}");
+    let location = created.header("location").unwrap();
+    for path in [
+        "/order/o-1",
+        "/order/o-1/latest",
+        "/customer/c-1/notifications",
+        location,
+    ] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    drop(server);
+}
+
+#[test]
 fn a_schema_for_newer_binaries_is_not_served() {
     let database = Postgres::shared().create_database().unwrap();
     sql(
