@@ -56,11 +56,11 @@ mod tests {
         }
     }
 
-    fn held(end: i64, since: DateTime<Utc>) -> Option<HeldBack> {
-        Some(HeldBack {
+    fn held(end: i64, since: DateTime<Utc>) -> HeldBack {
+        HeldBack {
             end: EndOffset::at(end),
             since,
-        })
+        }
     }
 
     fn minute(minute: i64) -> DateTime<Utc> {
@@ -71,7 +71,7 @@ mod tests {
     fn an_end_held_back_for_a_quarter_of_an_hour_hangs() {
         let first = moved_at(None, seen(5, 9), minute(0));
         assert_eq!(first, minute(0));
-        let later = moved_at(held(5, first), seen(5, 12), minute(14));
+        let later = moved_at(Some(held(5, first)), seen(5, 12), minute(14));
         assert_eq!(later, minute(0));
         assert!(!is_hanging(later, seen(5, 12), minute(14)));
         assert!(is_hanging(later, seen(5, 12), minute(15)));
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn an_end_that_moves_or_is_not_held_back_does_not_hang() {
-        let moved = moved_at(held(5, minute(0)), seen(6, 9), minute(20));
+        let moved = moved_at(Some(held(5, minute(0))), seen(6, 9), minute(20));
         assert_eq!(moved, minute(20));
-        let quiet = moved_at(held(9, minute(0)), seen(9, 9), minute(20));
+        let quiet = moved_at(Some(held(9, minute(0))), seen(9, 9), minute(20));
         assert!(!is_hanging(quiet, seen(9, 9), minute(60)));
     }
 }

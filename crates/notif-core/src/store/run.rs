@@ -108,8 +108,9 @@ struct Cluster {
     cluster_id: String,
 }
 
-/// Fixes the Kafka cluster that is recorded to `seen` where none is fixed yet; which one is, `None`
-/// where none was ever seen. Offsets of one cluster mean nothing in another, so a run that sees
+/// Fixes the Kafka cluster that is recorded to `seen` where none is fixed yet; which one is.
+///
+/// `None` where none was ever seen. Offsets of one cluster mean nothing in another, so a run that sees
 /// another one must not go on.
 pub fn cluster_fix(
     conn: &mut PgConnection,

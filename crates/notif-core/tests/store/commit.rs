@@ -42,7 +42,11 @@ fn a_slice_whose_offset_has_moved_is_left_to_the_other_run_and_the_rest_is_writt
     let mut both = batch([slice(0, 0..3), slice(1, 0..3)]);
     let fenced = one.batch_commit(run, &mut both).unwrap();
     assert_eq!(fenced, [PartitionId::new("t", 0)]);
-    assert_eq!(both.slices.len(), 1, "what was not written is not in the batch any more");
+    assert_eq!(
+        both.slices.len(),
+        1,
+        "what was not written is not in the batch any more"
+    );
     assert_eq!(
         database
             .number("SELECT count(*) FROM notifications")
@@ -69,10 +73,10 @@ fn the_fence_holds_against_another_generation_a_stop_and_a_retirement() {
         database
             .execute(&format!("UPDATE kafka_offsets SET {change}"))
             .unwrap();
-        let committed = session
+        let fenced = session
             .batch_commit(run, &mut batch([slice(0, 0..3)]))
             .unwrap();
-        assert_eq!(committed.fenced.len(), 1, "{change}");
+        assert_eq!(fenced.len(), 1, "{change}");
         assert_eq!(
             database
                 .number("SELECT count(*) FROM notifications")
@@ -121,8 +125,15 @@ fn without_its_counter_row_nothing_is_committed() {
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
     database.execute("DELETE FROM recorder_state").unwrap();
-    session.batch_commit(run, &mut batch([slice(0, 0..3)])).unwrap_err();
-    assert_eq!(database.number("SELECT count(*) FROM notifications").unwrap(), 0);
+    session
+        .batch_commit(run, &mut batch([slice(0, 0..3)]))
+        .unwrap_err();
+    assert_eq!(
+        database
+            .number("SELECT count(*) FROM notifications")
+            .unwrap(),
+        0
+    );
 }
 
 #[test]

@@ -120,7 +120,9 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
     let mut session = session(&database);
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
-    session.run_end(run, &[seen(40)], |_| (end(run), Telling::Later)).unwrap();
+    session
+        .run_end(run, &[seen(40)], |_| (end(run), Telling::Later))
+        .unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -139,7 +141,9 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
     // a slower run that ends later
     let mut late = seen(30);
     late.topic_id = Some("second".to_owned());
-    session.run_end(run, &[late], |_| (end(run), Telling::Later)).unwrap();
+    session
+        .run_end(run, &[late], |_| (end(run), Telling::Later))
+        .unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -162,7 +166,9 @@ fn what_was_seen_of_another_generation_is_not_stored() {
     database
         .execute("UPDATE kafka_offsets SET topic_generation = 1")
         .unwrap();
-    session.run_end(run, &[seen(40)], |_| (end(run), Telling::Later)).unwrap();
+    session
+        .run_end(run, &[seen(40)], |_| (end(run), Telling::Later))
+        .unwrap();
     let row = session
         .offset_list()
         .unwrap()
@@ -184,9 +190,15 @@ fn a_loss_is_told_by_one_run_and_only_where_its_exit_code_tells() {
         .unwrap();
     let mut told = |telling, detail: Option<&str>| {
         let mut seen = Vec::new();
-        let end = RunEnd { detail: detail.map(str::to_owned), ..end(run) };
+        let end = RunEnd {
+            detail: detail.map(str::to_owned),
+            ..end(run)
+        };
         let written = session.run_end(run, &[], |gaps| {
-            seen = gaps.iter().map(|gap| (gap.first_offset, gap.last_offset)).collect();
+            seen = gaps
+                .iter()
+                .map(|gap| (gap.first_offset, gap.last_offset))
+                .collect();
             (end, telling)
         });
         (written.is_ok(), seen)
@@ -208,7 +220,9 @@ fn runs_of_over_thirty_days_ago_are_forgotten() {
     database
         .execute("INSERT INTO poll_runs (started_at, deadline_at, host, version) SELECT now() - interval '31 days', now(), 'h', 'v' FROM generate_series(1, 1500)")
         .unwrap();
-    session.run_end(run, &[], |_| (end(run), Telling::Later)).unwrap();
+    session
+        .run_end(run, &[], |_| (end(run), Telling::Later))
+        .unwrap();
     assert_eq!(
         database.number("SELECT count(*) FROM poll_runs").unwrap(),
         501,
