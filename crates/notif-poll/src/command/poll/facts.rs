@@ -241,6 +241,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
+    use notif_core::freshness::Freshness;
     use notif_core::offset::{EndOffset, NextOffset};
 
     use super::*;
@@ -296,7 +297,7 @@ mod tests {
     }
 
     fn row(partition: i32) -> (PartitionId, OffsetRow) {
-        let stored = notif_core::plan::StoredPartition {
+        let stored = plan::StoredPartition {
             last: NextOffset::at(5).last_consumed(),
             generation: 0,
             topic_id: None,
@@ -305,7 +306,7 @@ mod tests {
         };
         let row = OffsetRow {
             stored,
-            freshness: notif_core::freshness::Freshness::default(),
+            freshness: Freshness::default(),
             held_back: None,
             retired: false,
         };
