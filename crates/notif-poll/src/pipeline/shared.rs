@@ -17,13 +17,14 @@ const IN_FLIGHT_BYTES: usize = 24 * 1024 * 1024;
 
 /// Rows of a batch: the first, and the bounds within which the database's speed moves it. A batch of
 /// fixed size would meet the statement time-out of a slow database in every run, for ever.
-const FIRST_ROWS: usize = 1_000;
+const FIRST_ROWS: usize = 500;
 const FEWEST_ROWS: usize = 50;
 const MOST_ROWS: usize = 8_000;
 
-/// A commit that took less may be larger the next time, one that took more must be smaller.
-const QUICK: Duration = Duration::from_secs(1);
-const SLOW: Duration = Duration::from_secs(4);
+/// A commit that took less may be larger the next time, one that took more must be smaller: at the
+/// deadline up to three batches of a lane are still on their way, and the watchdog waits five seconds.
+const QUICK: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_millis(1500);
 
 /// Why a partition leaves the run before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +162,7 @@ mod tests {
             shared.took(shared.batch_rows(), Duration::from_millis(200));
         }
         assert_eq!(shared.batch_rows(), MOST_ROWS);
-        shared.took(MOST_ROWS, Duration::from_secs(2));
+        shared.took(MOST_ROWS, Duration::from_secs(1));
         assert_eq!(shared.batch_rows(), MOST_ROWS);
         shared.took(MOST_ROWS, Duration::from_secs(9));
         assert_eq!(shared.batch_rows(), MOST_ROWS / 2);

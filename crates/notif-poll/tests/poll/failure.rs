@@ -246,3 +246,112 @@ fn a_database_that_hangs_is_exit_3_soon_after_the_deadline() {
     world.poll().expect("drained", 0, 60_000 - stored);
     world.assert_tiled();
 }
+
+#[test]
+fn a_position_that_is_recorded_already_stops_its_partition_and_no_other() {
+    let world = World::with_topics(1);
+    for partition in 0..3 {
+        world
+            .kafka
+            .produce(world.topic(), partition, vec!["{}"; 8])
+            .unwrap();
+    }
+    world.poll().expect("drained", 0, 24);
+    // the offset row of one partition was set back by hand
+    world
+        .database
+        .execute("UPDATE kafka_offsets SET \"offset\" = 3 WHERE partition = 1")
+        .unwrap();
+    for partition in [0, 2] {
+        world
+            .kafka
+            .produce(world.topic(), partition, ["{}"])
+            .unwrap();
+    }
+    let report = world.poll();
+    report.expect("stopped", 9, 2);
+    let problem = report.partition(world.topic(), 1)["problem"]
+        .as_str()
+        .unwrap();
+    assert!(problem.contains("recorded already"), "{problem}");
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), 26);
+    assert_eq!(
+        world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 1"),
+        3
+    );
+}
+
+#[test]
+fn a_second_connection_that_is_refused_slows_the_recording_down_and_does_not_end_it() {
+    use notif_testbed::kafka::Message;
+    let world = World::with_topics(1);
+    let role = notif_testbed::unique("poller");
+    world
+        .database
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; \
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; \
+             GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
+        ))
+        .unwrap();
+    let messages = (0..6_000).map(|n| {
+        (
+            world.topic(),
+            n % 3,
+            Message::new(format!(r#"{{"n":{n}}}"#)),
+        )
+    });
+    world
+        .kafka
+        .producer()
+        .unwrap()
+        .produce_all(messages)
+        .unwrap();
+    let url = world
+        .database
+        .url()
+        .replace("postgres@", &format!("{role}@"));
+    let report = Report::of(world.command().env("DATABASE_URL", &url));
+    report.expect("drained", 0, 6_000);
+    assert!(
+        report.stderr.contains("one connection instead of two"),
+        "{}",
+        report.stderr
+    );
+    world
+        .database
+        .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .unwrap();
+}
+
+#[test]
+fn a_slow_database_gets_smaller_batches_and_makes_headway_in_every_run() {
+    use notif_testbed::kafka::Message;
+    let world = World::with_partitions(1, 1);
+    world
+        .database
+        .execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END'; \
+             CREATE TRIGGER dawdle BEFORE INSERT ON notifications FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        )
+        .unwrap();
+    let messages = (0..6_000).map(|n| Message::new(format!(r#"{{"n":{n}}}"#)));
+    world
+        .kafka
+        .producer()
+        .unwrap()
+        .produce(world.topic(), 0, messages)
+        .unwrap();
+    let report = Report::of(world.command().env("POLL_DEADLINE_SECONDS", "4"));
+    assert_eq!((report.outcome(), report.code), ("behind", 5), "{report:?}");
+    assert!(report.records() > 0);
+    let stored = report.records();
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), stored);
+    world.assert_tiled();
+    world
+        .database
+        .execute("DROP TRIGGER dawdle ON notifications")
+        .unwrap();
+    world.poll().expect("drained", 0, 6_000 - stored);
+}
