@@ -245,13 +245,7 @@ fn a_partition_that_is_added_is_read_from_its_first_record() {
 #[test]
 fn two_polls_at_once_store_each_record_once() {
     let world = World::with_topics(1);
-    let messages = (0..6_000).map(|n| (world.topic(), n % 3, format!(r#"{{"n":{n}}}"#)));
-    world
-        .kafka
-        .producer()
-        .unwrap()
-        .produce_all(messages.map(|(t, p, v)| (t, p, Message::new(v))))
-        .unwrap();
+    world.produce_numbers(6_000);
     let reports: Vec<Report> = std::thread::scope(|scope| {
         let polls: Vec<_> = (0..4).map(|_| scope.spawn(|| world.poll())).collect();
         polls.into_iter().map(|poll| poll.join().unwrap()).collect()

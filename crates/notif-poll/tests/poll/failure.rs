@@ -153,7 +153,6 @@ fn another_kafka_cluster_is_exit_2_and_nothing_is_written() {
 
 #[test]
 fn a_database_that_goes_away_in_the_middle_moves_nothing_and_the_next_poll_goes_on() {
-    use notif_testbed::kafka::Message;
     use notif_testbed::postgres::PostgresOptions;
     let server = Postgres::start(&PostgresOptions {
         durable: true,
@@ -164,19 +163,7 @@ fn a_database_that_goes_away_in_the_middle_moves_nothing_and_the_next_poll_goes_
         database: server.create_database().unwrap(),
         ..World::with_topics(1)
     };
-    let messages = (0..30_000).map(|n| {
-        (
-            world.topic(),
-            n % 3,
-            Message::new(format!(r#"{{"n":{n}}}"#)),
-        )
-    });
-    world
-        .kafka
-        .producer()
-        .unwrap()
-        .produce_all(messages)
-        .unwrap();
+    world.produce_numbers(30_000);
     let report = std::thread::scope(|scope| {
         let poll = scope.spawn(|| world.poll());
         notif_testbed::wait::wait_until("a first batch", Duration::from_secs(60), || {
@@ -197,26 +184,13 @@ fn a_database_that_goes_away_in_the_middle_moves_nothing_and_the_next_poll_goes_
 
 #[test]
 fn a_database_that_hangs_is_exit_3_soon_after_the_deadline() {
-    use notif_testbed::kafka::Message;
     use notif_testbed::postgres::PostgresOptions;
     let server = Postgres::start(&PostgresOptions::default()).unwrap();
     let world = World {
         database: server.create_database().unwrap(),
         ..World::with_topics(1)
     };
-    let messages = (0..60_000).map(|n| {
-        (
-            world.topic(),
-            n % 3,
-            Message::new(format!(r#"{{"n":{n}}}"#)),
-        )
-    });
-    world
-        .kafka
-        .producer()
-        .unwrap()
-        .produce_all(messages)
-        .unwrap();
+    world.produce_numbers(60_000);
     let started = Instant::now();
     let mut command = world.command();
     command.env("POLL_DEADLINE_SECONDS", "8");
@@ -283,7 +257,6 @@ fn a_position_that_is_recorded_already_stops_its_partition_and_no_other() {
 
 #[test]
 fn a_second_connection_that_is_refused_slows_the_recording_down_and_does_not_end_it() {
-    use notif_testbed::kafka::Message;
     let world = World::with_topics(1);
     let role = notif_testbed::unique("poller");
     world
@@ -294,19 +267,7 @@ fn a_second_connection_that_is_refused_slows_the_recording_down_and_does_not_end
              GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
         ))
         .unwrap();
-    let messages = (0..6_000).map(|n| {
-        (
-            world.topic(),
-            n % 3,
-            Message::new(format!(r#"{{"n":{n}}}"#)),
-        )
-    });
-    world
-        .kafka
-        .producer()
-        .unwrap()
-        .produce_all(messages)
-        .unwrap();
+    world.produce_numbers(6_000);
     let url = world
         .database
         .url()

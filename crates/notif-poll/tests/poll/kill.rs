@@ -80,19 +80,7 @@ fn killed_in_the_middle_of_50_000_records_and_run_again_it_has_exactly_kafkas_re
 #[test]
 fn sigterm_commits_what_was_read_and_says_that_it_is_behind() {
     let world = World::with_topics(1);
-    let messages = (0..60_000).map(|n| {
-        (
-            world.topic(),
-            n % 3,
-            Message::new(format!(r#"{{"n":{n}}}"#)),
-        )
-    });
-    world
-        .kafka
-        .producer()
-        .unwrap()
-        .produce_all(messages)
-        .unwrap();
+    world.produce_numbers(60_000);
     let poll = world
         .command()
         .stdout(Stdio::piped())

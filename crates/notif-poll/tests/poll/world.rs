@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use notif_testbed::kafka::Kafka;
+use notif_testbed::kafka::{Kafka, Message};
 use notif_testbed::postgres::{Postgres, TestDatabase};
 use notif_testbed::process::{self, Finished};
 use notif_testbed::unique;
@@ -40,6 +40,14 @@ impl World {
 
     pub(crate) fn topic(&self) -> &str {
         &self.topics[0]
+    }
+
+    /// Numbered messages, spread over the three partitions of the first topic.
+    pub(crate) fn produce_numbers(&self, count: i32) {
+        let messages =
+            (0..count).map(|n| (self.topic(), n % 3, Message::new(format!(r#"{{"n":{n}}}"#))));
+        let producer = self.kafka.producer().unwrap();
+        producer.produce_all(messages).unwrap();
     }
 
     /// The command, with this world in its environment and nothing else.
