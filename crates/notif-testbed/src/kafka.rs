@@ -323,6 +323,8 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
 
 /// A crashed broker is let in again only when the session of its former life has run out, hence the
 /// short session; one node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
+/// No retention by time: campus and hostile messages carry times of the past, and a broker deletes
+/// what is a week old, for the first time half a minute after its start.
 const FIXED: &str = "\
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
@@ -334,6 +336,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+log.retention.ms=-1
 message.max.bytes=20971520
 replica.fetch.max.bytes=20971520
 socket.request.max.bytes=104857600

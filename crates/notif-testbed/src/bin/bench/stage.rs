@@ -39,15 +39,6 @@ pub(crate) const SETTINGS: [(&str, &str); 6] = [
 /// Longer than any drain of a machine worth measuring.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(600);
 
-/// The campus lives at a fixed time in the past, and a broker deletes what is a week old half a
-/// minute after its start: the third drain would find nothing.
-fn broker_options() -> KafkaOptions {
-    KafkaOptions {
-        settings: vec![("log.retention.ms".to_owned(), "-1".to_owned())],
-        ..KafkaOptions::default()
-    }
-}
-
 /// How rows are written into a file and copied back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -100,7 +91,7 @@ impl Stage {
             password: None,
         };
         // together: each leaves a processor idle
-        let kafka = thread::spawn(|| Kafka::start(&broker_options()));
+        let kafka = thread::spawn(|| Kafka::start(&KafkaOptions::default()));
         let postgres = Postgres::start(&options)?;
         let kafka = kafka.join().ok().context("starting Kafka panicked")??;
         let recorded = postgres.create_database()?;
