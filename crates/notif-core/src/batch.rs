@@ -7,6 +7,7 @@
 use crate::copy::RowBuffer;
 use crate::offset::{LastConsumed, NextOffset};
 use crate::record::PartitionId;
+use crate::witness::Witness;
 
 /// When a batch is full. Rows bound the time a transaction takes, bytes bound memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,17 +51,6 @@ pub struct Gap {
     pub to: NextOffset,
     /// Why.
     pub reason: GapReason,
-}
-
-/// The last record of a slice, by which a later run tells whether the log is still the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Witness {
-    /// Its offset.
-    pub offset: i64,
-    /// Its Kafka timestamp, milliseconds.
-    pub timestamp_ms: Option<i64>,
-    /// SHA-256 of its value; `None` for a null value.
-    pub sha256: Option<[u8; 32]>,
 }
 
 /// What a batch does with one partition.

@@ -27,6 +27,8 @@ pub mod stable_end;
 
 pub mod copy;
 
+pub mod witness;
+
 pub mod batch;
 
 pub mod query;

@@ -23,6 +23,7 @@ use notif_core::batch::Gap;
 use notif_core::offset::{EndOffset, LastConsumed, NextOffset};
 use notif_core::record::PartitionId;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
+use notif_core::witness::Witness;
 
 use crate::clock::RunClock;
 use crate::deadline::{Deadline, WaitsFor};
@@ -45,6 +46,8 @@ pub(crate) struct Task {
     pub(crate) gap: Option<Gap>,
     /// Where to read from.
     pub(crate) from: NextOffset,
+    /// A record before that which must still be what was recorded.
+    pub(crate) witness: Option<Witness>,
     /// The captured end.
     pub(crate) to: EndOffset,
 }

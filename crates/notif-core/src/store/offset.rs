@@ -14,6 +14,7 @@ use crate::plan::{History, StoredPartition, Watermarks};
 use crate::record::PartitionId;
 use crate::schema::kafka_offsets;
 use crate::stable_end::HeldBack;
+use crate::witness::Witness;
 
 /// A row of the offset table, as a run needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct OffsetRow {
     /// Since when the end has stood still below the high watermark, where it was held back when
     /// last seen.
     pub held_back: Option<HeldBack>,
+    /// The last record that was recorded.
+    pub witness: Option<Witness>,
     /// An operator ended the watch.
     pub retired: bool,
 }
@@ -40,6 +43,9 @@ struct Row {
     end_offset: Option<i64>,
     high_watermark: Option<i64>,
     end_moved_at: Option<DateTime<Utc>>,
+    witness_offset: Option<i64>,
+    witness_timestamp_ms: Option<i64>,
+    witness_sha256: Option<Vec<u8>>,
     mark_at: Option<DateTime<Utc>>,
     mark_offset: Option<i64>,
     drained_through: Option<DateTime<Utc>>,
@@ -74,6 +80,11 @@ pub fn offset_list(
                         .zip(row.end_moved_at)
                         .filter(|(end, _)| row.high_watermark.is_some_and(|high| end.get() < high))
                         .map(|(end, since)| HeldBack { end, since }),
+                    witness: row.witness_offset.map(|offset| Witness {
+                        offset,
+                        timestamp_ms: row.witness_timestamp_ms,
+                        sha256: row.witness_sha256.and_then(|hash| hash.try_into().ok()),
+                    }),
                     retired: row.retired_at.is_some(),
                 },
             )

@@ -1,6 +1,6 @@
 //! A session, a run and slices to write.
 
-use notif_core::batch::{Batch, PartitionSlice, Witness};
+use notif_core::batch::{Batch, PartitionSlice};
 use notif_core::copy::RowBuffer;
 use notif_core::decode::decode;
 use notif_core::notification::NewNotification;
@@ -9,6 +9,7 @@ use notif_core::offset::{LastConsumed, NextOffset};
 use notif_core::record::{PartitionId, Record, RecordTime};
 use notif_core::store::offset::FirstOffset;
 use notif_core::store::{DatabaseUrl, Session};
+use notif_core::witness::Witness;
 use notif_testbed::{Postgres, TestDatabase};
 
 pub(crate) fn database() -> TestDatabase {

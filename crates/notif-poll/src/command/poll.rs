@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
-use notif_core::plan::{Memory, Seen, Verdict};
+use notif_core::plan::{Seen, Verdict};
 use notif_core::record::PartitionId;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
 use notif_core::store::run::RunStart;
@@ -267,32 +267,32 @@ fn record(run: &Run, session: Session, facts: &Facts) -> Report {
 }
 
 fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {
-    let (Memory::Row(stored), Some(verdict)) = (&planned.memory, &planned.verdict) else {
-        return None;
-    };
-    let (gap, from, to) = match *verdict {
+    let (row, watermarks) = (planned.row.as_ref()?, planned.watermarks()?);
+    let (gap, from, to) = match *planned.verdict.as_ref()? {
         Verdict::Read { from, to } => (None, from, to),
         Verdict::Gap {
             lost_from,
             from,
             to,
-        } => (
-            Some(Gap {
+        } => {
+            let gap = Gap {
                 from: lost_from,
                 to: from,
                 reason: GapReason::Retention,
-            }),
-            from,
-            to,
-        ),
+            };
+            (Some(gap), from, to)
+        }
         _ => return None,
     };
     Some(Task {
         id: id.clone(),
-        generation: stored.generation,
-        last: stored.last,
+        generation: row.stored.generation,
+        last: row.stored.last,
         gap,
         from,
+        witness: row
+            .witness
+            .filter(|witness| witness.is_within_reach(watermarks.low, from)),
         to,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use notif_core::batch::{Batch, BatchLimit, Gap, PartitionSlice, Witness};
+use notif_core::batch::{Batch, BatchLimit, Gap, PartitionSlice};
 use notif_core::decode::decode;
 use notif_core::event::Status;
 use notif_core::notification::NewNotification;
@@ -13,6 +13,7 @@ use notif_core::notification_id::PartitionHash;
 use notif_core::offset::{LastConsumed, NextOffset};
 use notif_core::record::{PartitionId, Record};
 use notif_core::store::{Session, StoreError};
+use notif_core::witness::Witness;
 
 use super::Task;
 use super::shared::{Leaving, Shared};

@@ -54,7 +54,10 @@ impl<'r> Reading<'r> {
         let starts: Vec<_> = tasks
             .iter()
             .filter(|task| !task.from.reached(task.to))
-            .map(|task| (task.id.clone(), task.from))
+            .map(|task| {
+                let witness = task.witness.map(|witness| NextOffset::at(witness.offset));
+                (task.id.clone(), witness.unwrap_or(task.from))
+            })
             .collect();
         let reader = if starts.is_empty() {
             None
@@ -160,6 +163,9 @@ impl<'r> Reading<'r> {
         };
         let before = drain.clone();
         let arrival = drain.record(record.offset);
+        if arrival == Arrival::Before {
+            return self.hear_witness(&record, reader);
+        }
         if arrival == Arrival::Store {
             if !self.make_room(&record, lanes) {
                 // it was not taken: the partition is where it was
@@ -169,6 +175,20 @@ impl<'r> Reading<'r> {
             lanes.collect(record);
         }
         self.close_if_done(&id, reader, lanes);
+    }
+
+    /// A record from before the start: where it stands in the place of the witness, it must be it.
+    fn hear_witness(&mut self, record: &Record, reader: &Reader<'_>) {
+        let id = &record.partition;
+        let mut witnesses = self.tasks.iter().filter(|task| task.id == *id);
+        let witness = witnesses.find_map(|task| task.witness);
+        if witness.is_some_and(|witness| witness.offset == record.offset && !witness.is(record)) {
+            let problem = format!(
+                "the record at {} is not the one that was recorded there: the log was cut and grew again, or was replaced; nothing more of it is read",
+                record.offset
+            );
+            self.give_up(id, reader, problem);
+        }
     }
 
     /// Waits for the bytes of a record; whether there was room before the run had to end.

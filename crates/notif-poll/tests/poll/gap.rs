@@ -231,3 +231,51 @@ fn retention_that_overtakes_the_reader_is_a_gap_in_the_middle_and_the_rest_is_re
     world.assert_tiled();
     world.poll().expect("nothing", 0, 0);
 }
+
+#[test]
+fn a_log_that_is_not_the_recorded_one_any_more_is_not_read_on() {
+    let world = World::with_partitions(1, 2);
+    produce(&world, 3);
+    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
+    world.poll().expect("drained", 0, 4);
+    // as if another record stood where the last one was read
+    world
+        .database
+        .execute("UPDATE kafka_offsets SET witness_sha256 = sha256('other') WHERE partition = 0")
+        .unwrap();
+    produce(&world, 2);
+    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
+    let report = world.poll();
+    report.expect("stopped", 9, 1);
+    let problem = report.partition(world.topic(), 0)["problem"]
+        .as_str()
+        .unwrap();
+    assert!(
+        problem.contains("the record at 2 is not the one"),
+        "{problem}"
+    );
+    assert_eq!(
+        world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 0"),
+        2
+    );
+    assert!(gaps(&world).is_empty());
+    world
+        .database
+        .execute("UPDATE kafka_offsets SET witness_sha256 = sha256('{}') WHERE partition = 0")
+        .unwrap();
+    world.poll().expect("drained", 0, 2);
+    world.assert_tiled();
+}
+
+#[test]
+fn a_witness_that_kafka_has_deleted_says_nothing() {
+    let world = World::with_partitions(1, 1);
+    produce(&world, 3);
+    world.poll().expect("drained", 0, 3);
+    produce(&world, 2);
+    world
+        .kafka
+        .delete_records(world.topic(), &[(0, 3)])
+        .unwrap();
+    world.poll().expect("drained", 0, 2);
+}

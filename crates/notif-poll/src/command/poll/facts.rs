@@ -308,6 +308,7 @@ mod tests {
             stored,
             freshness: Freshness::default(),
             held_back: None,
+            witness: None,
             retired: false,
         };
         (PartitionId::new("t", partition), row)
