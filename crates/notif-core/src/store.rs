@@ -5,6 +5,7 @@
 //! from PostgreSQL or as arguments.
 
 pub mod batch;
+pub mod claim;
 pub mod commit;
 pub mod database_url;
 pub mod error;

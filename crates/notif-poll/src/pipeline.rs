@@ -75,7 +75,7 @@ pub(crate) struct Drained {
 }
 
 /// What a run did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// For each task.
     pub(crate) partitions: HashMap<PartitionId, Drained>,
@@ -89,6 +89,23 @@ pub(crate) struct Outcome {
     pub(crate) kafka_lost: Option<String>,
     /// Why writing stopped.
     pub(crate) failure: Option<StoreError>,
+}
+
+impl Outcome {
+    /// Adds tasks that other runs are at.
+    pub(crate) fn leave(&mut self, tasks: &[Task]) {
+        let left = tasks.iter().map(|task| {
+            let drained = Drained {
+                next: task.last.next(),
+                records: 0,
+                done: false,
+                left: true,
+                problem: None,
+            };
+            (task.id.clone(), drained)
+        });
+        self.partitions.extend(left);
+    }
 }
 
 /// A backlog of fewer offsets is not worth a second connection.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
+use super::claim::partition_claim;
 use super::commit::batch_commit;
 use super::gap::{UnannouncedGap, gap_announce_in_txn, gap_list_unannounced_in_txn};
 use super::offset::{
@@ -91,6 +92,14 @@ impl Session {
         firsts: &[FirstOffset],
     ) -> Result<(), StoreError> {
         offset_insert_first(&mut self.0, run_id, firsts)
+    }
+
+    /// Claims partitions for the life of this connection; those that it got. See [`super::claim`].
+    pub fn partition_claim(
+        &mut self,
+        partitions: &[PartitionId],
+    ) -> Result<BTreeSet<PartitionId>, StoreError> {
+        partition_claim(&mut self.0, partitions)
     }
 
     /// Writes a batch. See [`batch_commit`].

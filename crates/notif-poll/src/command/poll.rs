@@ -234,7 +234,7 @@ fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
 }
 
 /// Reads what the plan says, then ends the run.
-fn record(run: &Run, session: Session, facts: &Facts) -> Report {
+fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
     let tasks: Vec<Task> = facts
         .partitions
         .iter()
@@ -243,18 +243,31 @@ fn record(run: &Run, session: Session, facts: &Facts) -> Report {
     if tasks.is_empty() {
         return finish(run, session, facts, None);
     }
-    let (session, outcome) = pipeline::run(
-        &run.client,
-        session,
-        &run.database,
-        &tasks,
-        run.start.run_id,
-        run.clock,
-        &run.deadline,
-    );
+    run.deadline.waiting_for(WaitsFor::Database);
+    let (mine, others) = match claim(&mut session, tasks) {
+        Ok(shared) => shared,
+        Err(error) => return summary::give_up(run, &mut session, &error.into()),
+    };
+    run.deadline.waiting_for(WaitsFor::Itself);
+    let (session, outcome) = if mine.is_empty() {
+        (Some(session), Ok(Outcome::default()))
+    } else {
+        pipeline::run(
+            &run.client,
+            session,
+            &run.database,
+            &mine,
+            run.start.run_id,
+            run.clock,
+            &run.deadline,
+        )
+    };
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
     match (session, outcome) {
-        (Some(session), Ok(outcome)) => finish(run, session, facts, Some(outcome)),
+        (Some(session), Ok(mut outcome)) => {
+            outcome.leave(&others);
+            finish(run, session, facts, Some(outcome))
+        }
         (Some(mut session), Err(error)) => summary::give_up(run, &mut session, &internal(error)),
         (None, outcome) => {
             let error = outcome.err().unwrap_or_else(|| KafkaError {
@@ -264,6 +277,21 @@ fn record(run: &Run, session: Session, facts: &Facts) -> Report {
             Report::failed(&internal(error))
         }
     }
+}
+
+/// Shares the work with runs that overlap with this one: what is claimed for this run, and what
+/// others are at or have just done. The offsets are read once more, because another run may have
+/// ended between the first reading and the claim.
+fn claim(session: &mut Session, tasks: Vec<Task>) -> Result<(Vec<Task>, Vec<Task>), StoreError> {
+    let ids: Vec<PartitionId> = tasks.iter().map(|task| task.id.clone()).collect();
+    let claimed = session.partition_claim(&ids)?;
+    let rows = session.offset_list()?;
+    Ok(tasks.into_iter().partition(|task| {
+        let untouched = rows
+            .get(&task.id)
+            .is_some_and(|row| row.stored.last == task.last);
+        claimed.contains(&task.id) && untouched
+    }))
 }
 
 fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {

@@ -257,3 +257,44 @@ fn two_polls_at_once_store_each_record_once() {
     assert_eq!(world.number("SELECT count(*) FROM notifications"), 6_000);
     world.assert_tiled();
 }
+
+#[test]
+fn a_poll_that_finds_everything_claimed_is_busy_and_a_killed_one_frees_its_claims() {
+    use std::process::Stdio;
+
+    use notif_testbed::wait::wait_until;
+
+    let world = World::with_topics(1);
+    world.produce_numbers(30_000);
+    let mut other = world
+        .command()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("its first batch", Duration::from_secs(60), || {
+        world.number("SELECT count(*) FROM notifications") > 0
+    })
+    .unwrap();
+    let signal = |name: &str| {
+        let mut kill = std::process::Command::new("kill");
+        assert!(
+            kill.args([name, &other.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    signal("-STOP");
+    let report = world.poll();
+    report.expect("busy", 0, 0);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    // the server sees the end of the connection a moment later
+    wait_until("the claims being free", Duration::from_secs(20), || {
+        world.poll().outcome() != "busy"
+    })
+    .unwrap();
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), 30_000);
+    world.assert_tiled();
+}
