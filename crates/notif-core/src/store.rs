@@ -10,6 +10,7 @@ pub mod commit;
 pub mod database_url;
 pub mod error;
 pub mod gap;
+pub mod generation;
 pub mod migrate;
 pub mod notification;
 pub mod offset;

@@ -5,6 +5,8 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
 use super::StoreError;
 use crate::batch::Gap;
+use crate::offset::EndOffset;
+use crate::plan::StoredPartition;
 use crate::record::PartitionId;
 
 /// Who writes the ledger when it is no operator.
@@ -35,6 +37,29 @@ pub fn gap_insert_in_txn(
     .bind::<Nullable<BigInt>, _>(batch_id)
     .bind::<Text, _>(RECORDER)
     .bind::<Nullable<BigInt>, _>(announced)
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Ends a generation in the ledger: from the next offset on everything of it is gone, up to an end
+/// that nobody can know any more but for the last one seen.
+pub(super) fn gap_end_generation_in_txn(
+    conn: &mut PgConnection,
+    run_id: i64,
+    id: &PartitionId,
+    stored: &StoredPartition,
+) -> Result<(), StoreError> {
+    diesel::sql_query(
+        "INSERT INTO capture_gaps (topic, partition, topic_generation, first_offset, known_end, \
+         reason, run_id, recorded_by) VALUES ($1, $2, $3, $4, $5, 'recreated', $6, $7)",
+    )
+    .bind::<Text, _>(&*id.topic)
+    .bind::<Integer, _>(id.partition)
+    .bind::<Integer, _>(stored.generation)
+    .bind::<BigInt, _>(stored.last.next().get())
+    .bind::<Nullable<BigInt>, _>(stored.end.map(EndOffset::get))
+    .bind::<BigInt, _>(run_id)
+    .bind::<Text, _>(RECORDER)
     .execute(conn)?;
     Ok(())
 }

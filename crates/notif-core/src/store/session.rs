@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::claim::partition_claim;
 use super::commit::batch_commit;
 use super::gap::{UnannouncedGap, gap_announce_in_txn, gap_list_unannounced_in_txn};
+use super::generation::{Recreated, generation_open, offset_rebuild};
 use super::offset::{
     FirstOffset, Observation, OffsetRow, history_list, offset_insert_first, offset_list,
     offset_observe_in_txn,
@@ -14,6 +15,7 @@ use super::offset::{
 use super::run::{RunEnd, RunStart, cluster_fix, run_begin, run_end_in_txn};
 use super::{DatabaseUrl, StoreError, batch, migrate};
 use crate::batch::Batch;
+use crate::offset::LastConsumed;
 use crate::plan::History;
 use crate::record::PartitionId;
 
@@ -92,6 +94,21 @@ impl Session {
         firsts: &[FirstOffset],
     ) -> Result<(), StoreError> {
         offset_insert_first(&mut self.0, run_id, firsts)
+    }
+
+    /// Opens the next generation of partitions whose topic was created anew. See
+    /// [`super::generation`].
+    pub fn generation_open(
+        &mut self,
+        run_id: i64,
+        recreated: &[Recreated],
+    ) -> Result<(), StoreError> {
+        generation_open(&mut self.0, run_id, recreated)
+    }
+
+    /// Rebuilds a lost offset row; the offset that it has now. See [`super::generation`].
+    pub fn offset_rebuild(&mut self, id: &PartitionId) -> Result<LastConsumed, StoreError> {
+        offset_rebuild(&mut self.0, id)
     }
 
     /// Claims partitions for the life of this connection; those that it got. See [`super::claim`].

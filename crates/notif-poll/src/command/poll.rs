@@ -19,6 +19,7 @@ use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::plan::{Seen, Verdict};
 use notif_core::record::PartitionId;
+use notif_core::store::generation::Recreated;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
 use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
@@ -168,13 +169,12 @@ fn observe(
     run.deadline.waiting_for(WaitsFor::Database);
     facts.ask_history(session)?;
     facts.plan();
-    let firsts = first_offsets(&facts);
-    if !firsts.is_empty() {
-        session.offset_insert_first(run.start.run_id, &firsts)?;
-        let new: Vec<_> = firsts.into_iter().map(|first| first.id).collect();
-        facts.reload(session.offset_list()?, &new);
+    believe_ids(run, &mut facts)?;
+    let changed = take_up(run, session, &facts)?;
+    if !changed.is_empty() {
+        facts.reload(session.offset_list()?, &changed);
         run.deadline.waiting_for(WaitsFor::Kafka);
-        facts.ask_watermarks_of(&run.client, &new, run.deadline.left());
+        facts.ask_watermarks_of(&run.client, &changed, run.deadline.left());
         facts.plan();
     }
     run.deadline.waiting_for(WaitsFor::Itself);
@@ -198,6 +198,72 @@ fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
         ),
         "point KAFKA_BOOTSTRAP_SERVERS at the cluster that is recorded; nothing was written",
     ))
+}
+
+/// The topics were described while the offset rows were being read, so another run may have seen a
+/// new id first and stored it: then ours is the old one. An id that differs is believed only once it
+/// was asked for after the row was read.
+fn believe_ids(run: &Run, facts: &mut Facts) -> Result<(), Failure> {
+    let doubtful = facts.recreated_topics();
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    run.deadline.waiting_for(WaitsFor::Kafka);
+    let left = run.deadline.left();
+    let topics = kafka::topic::names_describe(&run.client, doubtful, DESCRIBE_TIMEOUT.min(left))
+        .context("a topic that seems to be created anew could not be asked for again")
+        .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
+    facts.correct(topics, &run.client, run.deadline.left());
+    run.deadline.waiting_for(WaitsFor::Database);
+    Ok(())
+}
+
+/// Takes up partitions whose offset row has to be written before they can be read: new ones, those
+/// of a topic that was created anew, and those whose row was lost. Which ones.
+fn take_up(
+    run: &Run,
+    session: &mut Session,
+    facts: &Facts,
+) -> Result<Vec<PartitionId>, StoreError> {
+    let firsts = first_offsets(facts);
+    if !firsts.is_empty() {
+        session.offset_insert_first(run.start.run_id, &firsts)?;
+    }
+    let recreated = recreated_topics(facts);
+    if !recreated.is_empty() {
+        session.generation_open(run.start.run_id, &recreated)?;
+    }
+    let mut changed: Vec<PartitionId> = firsts.into_iter().map(|first| first.id).collect();
+    changed.extend(recreated.into_iter().map(|recreated| recreated.id));
+    for (id, planned) in &facts.partitions {
+        if planned.verdict == Some(Verdict::OffsetsLost) {
+            let last = session.offset_rebuild(id)?;
+            log::warn!(
+                "{id}: its offset row was lost and is rebuilt from the record, at {}",
+                last.get()
+            );
+            changed.push(id.clone());
+        }
+    }
+    Ok(changed)
+}
+
+fn recreated_topics(facts: &Facts) -> Vec<Recreated> {
+    facts
+        .partitions
+        .iter()
+        .filter_map(|(id, planned)| {
+            let Some(Verdict::Recreated { topic_id }) = &planned.verdict else {
+                return None;
+            };
+            Some(Recreated {
+                id: id.clone(),
+                stored: planned.row.as_ref()?.stored.clone(),
+                topic_id: topic_id.clone(),
+                low: planned.watermarks()?.low,
+            })
+        })
+        .collect()
 }
 
 fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {

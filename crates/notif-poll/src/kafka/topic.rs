@@ -82,6 +82,15 @@ pub(crate) fn topics_describe(
                 .map(str::to_owned),
         );
     }
+    names_describe(client, names, timeout)
+}
+
+/// Asks for topics by name.
+pub(crate) fn names_describe(
+    client: &Client,
+    names: BTreeSet<String>,
+    timeout: Duration,
+) -> Result<BTreeMap<String, TopicAnswer>, KafkaError> {
     if names.is_empty() {
         return Ok(BTreeMap::new());
     }

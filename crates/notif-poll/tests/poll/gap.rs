@@ -134,7 +134,7 @@ fn more_stored_than_kafka_has_stops_the_partition_for_this_run_and_writes_nothin
 }
 
 #[test]
-fn a_topic_that_is_gone_or_was_created_anew_is_named_and_nothing_is_written_down() {
+fn a_topic_that_is_gone_is_named_and_nothing_is_written_down() {
     let world = World::with_topics(2);
     produce(&world, 3);
     world.poll().expect("drained", 0, 3);
@@ -143,28 +143,64 @@ fn a_topic_that_is_gone_or_was_created_anew_is_named_and_nothing_is_written_down
     let report = world.poll();
     report.expect("stopped", 9, 1);
     assert_eq!(report.partition(world.topic(), 0)["verdict"], "gone");
-    world.kafka.create_topic(world.topic(), 3).unwrap();
-    produce(&world, 5);
-    let report = world.poll();
-    report.expect("stopped", 9, 0);
-    assert_eq!(report.partition(world.topic(), 0)["verdict"], "recreated");
     assert!(gaps(&world).is_empty());
-    assert_eq!(world.number("SELECT count(*) FROM notifications"), 4);
+}
+
+/// The new log is longer than, as long as, or shorter than what is stored of the old one.
+#[test]
+fn a_recreated_topic_starts_a_new_generation_however_long_it_is() {
+    for count in [7, 3, 1, 0] {
+        let world = World::with_partitions(1, 1);
+        produce(&world, 3);
+        world.poll().expect("drained", 0, 3);
+        world.kafka.delete_topic(world.topic()).unwrap();
+        world.kafka.create_topic(world.topic(), 1).unwrap();
+        produce(&world, count);
+        world.poll().expect("gap", 6, i64::try_from(count).unwrap());
+        world.poll().expect("nothing", 0, 0);
+        let ledger = world
+            .database
+            .rows("SELECT topic_generation, first_offset, last_offset, known_end, reason FROM capture_gaps")
+            .unwrap();
+        assert_eq!(
+            ledger,
+            [
+                serde_json::json!({"topic_generation": 0, "first_offset": 3, "last_offset": null,
+                "known_end": 3, "reason": "recreated"})
+            ]
+        );
+        let rows = "SELECT count(*) FROM notifications WHERE topic_generation";
+        assert_eq!(world.number(&format!("{rows} = 0")), 3);
+        assert_eq!(
+            world.number(&format!("{rows} = 1")),
+            i64::try_from(count).unwrap()
+        );
+        produce(&world, 1);
+        world.poll().expect("drained", 0, 1);
+    }
 }
 
 #[test]
-fn a_lost_offset_row_is_not_taken_for_a_new_partition() {
+fn a_lost_offset_row_is_rebuilt_from_the_record() {
     let world = World::with_partitions(1, 1);
     produce(&world, 3);
     world.poll().expect("drained", 0, 3);
+    produce(&world, 2);
     world.database.execute("DELETE FROM kafka_offsets").unwrap();
     let report = world.poll();
-    report.expect("stopped", 9, 0);
-    assert_eq!(
-        report.partition(world.topic(), 0)["verdict"],
-        "offsets-lost"
-    );
-    assert_eq!(world.number("SELECT count(*) FROM notifications"), 3);
+    report.expect("drained", 0, 2);
+    assert!(report.stderr.contains("rebuilt"), "{}", report.stderr);
+    assert_eq!(world.positions(), [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
+    assert_eq!(world.number("SELECT records FROM kafka_offsets"), 5);
+    world.assert_tiled();
+    // of the ledgers too: the rows are enough
+    world
+        .database
+        .execute("DELETE FROM kafka_offsets; DELETE FROM recorded_ranges")
+        .unwrap();
+    produce(&world, 1);
+    world.poll().expect("drained", 0, 1);
+    assert_eq!(world.number("SELECT count(*) FROM notifications"), 6);
 }
 
 #[test]

@@ -209,6 +209,45 @@ impl Facts {
         }
     }
 
+    /// Topics whose id is not the stored one.
+    pub(super) fn recreated_topics(&self) -> BTreeSet<String> {
+        self.partitions
+            .iter()
+            .filter(|(_, planned)| matches!(planned.verdict, Some(Verdict::Recreated { .. })))
+            .map(|(id, _)| id.topic.to_string())
+            .collect()
+    }
+
+    /// Takes a second answer about topics, and asks for the offsets of their partitions again.
+    pub(super) fn correct(
+        &mut self,
+        topics: BTreeMap<String, TopicAnswer>,
+        client: &Client,
+        timeout: Duration,
+    ) {
+        let mut there = Vec::new();
+        for (topic, answer) in topics {
+            let seen = match answer {
+                TopicAnswer::Present { topic_id, .. } => {
+                    self.topic_ids.insert(topic.clone(), topic_id);
+                    None
+                }
+                TopicAnswer::Absent => Some(Seen::Absent),
+                TopicAnswer::Unauthorised => Some(Seen::Unauthorised),
+                TopicAnswer::Unanswered(why) => Some(Seen::Unanswered(why)),
+            };
+            for (id, planned) in &mut self.partitions {
+                match &seen {
+                    _ if *id.topic != *topic => {}
+                    Some(seen) => planned.seen = seen.clone(),
+                    None => there.push(id.clone()),
+                }
+            }
+        }
+        self.ask_watermarks_of(client, &there, timeout);
+        self.plan();
+    }
+
     /// Judges every partition.
     pub(super) fn plan(&mut self) {
         for planned in self.partitions.values_mut() {

@@ -290,19 +290,18 @@ fn problem_of(verdict: &Verdict) -> Option<String> {
     Some(match verdict {
         Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => return None,
         Verdict::First { .. } => "its first offset could not be stored".to_owned(),
-        Verdict::Recreated { topic_id } => format!(
-            "the topic was deleted and created again (its id is now {}); this version cannot take up a new generation yet, nothing of it was read",
-            topic_id.as_deref().unwrap_or("unknown")
-        ),
+        Verdict::Recreated { .. } => {
+            "the topic was created anew, and again while it was taken up".to_owned()
+        }
         Verdict::Ahead { next, end } => format!(
             "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
             next.get(),
             end.get()
         ),
-        Verdict::OffsetsLost => {
-            "its offset row is gone while its records are here; this version cannot rebuild it yet, nothing of it was read".to_owned()
+        Verdict::OffsetsLost => "its lost offset row could not be rebuilt".to_owned(),
+        Verdict::Gone => {
+            "Kafka has it no more; nothing is written down as lost, it may come back".to_owned()
         }
-        Verdict::Gone => "Kafka has it no more; nothing is written down as lost, it may come back".to_owned(),
         Verdict::Unauthorised => {
             "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()
         }
