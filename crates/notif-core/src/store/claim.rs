@@ -43,6 +43,21 @@ pub(super) fn partition_claim(
         .collect())
 }
 
+/// Gives claims back.
+pub(super) fn partition_release(
+    conn: &mut PgConnection,
+    partitions: &[PartitionId],
+) -> Result<(), StoreError> {
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<i64> = partitions.iter().map(key).collect();
+    diesel::sql_query("SELECT pg_advisory_unlock(key) FROM unnest($1) AS key")
+        .bind::<Array<BigInt>, _>(keys)
+        .execute(conn)?;
+    Ok(())
+}
+
 /// The lock's key: eight bytes of a hash, so that no other user of advisory locks in the database is
 /// likely to meet it. Two partitions that share one would only wait for each other.
 fn key(id: &PartitionId) -> i64 {

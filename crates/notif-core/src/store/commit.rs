@@ -43,8 +43,11 @@ pub fn batch_commit(
     batch::begin(conn)?;
     match batch_write_in_txn(conn, run_id, batch) {
         Ok((fenced, Some(batch_id))) => {
-            batch::commit(conn, batch_id, Some(run_id), batch.rows())?;
-            Ok(fenced)
+            let committed = batch::commit(conn, batch_id, Some(run_id), batch.rows());
+            if committed.is_err() {
+                batch::rollback(conn);
+            }
+            committed.map(|()| fenced)
         }
         Ok((fenced, None)) => {
             batch::rollback(conn);

@@ -55,7 +55,9 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match error {
             DieselError::NotFound => Self::NotFound,
-            DieselError::DatabaseError(kind, info) => from_database(kind, &sentence(&*info)),
+            DieselError::DatabaseError(kind, info) => {
+                from_database(kind, info.constraint_name(), &sentence(&*info))
+            }
             other @ (DieselError::DeserializationError(_)
             | DieselError::SerializationError(_)
             | DieselError::QueryBuilderError(_)
@@ -81,10 +83,18 @@ fn sentence(info: &dyn diesel::result::DatabaseErrorInformation) -> String {
     text
 }
 
-fn from_database(kind: DatabaseErrorKind, message: &str) -> StoreError {
+/// The two keys that say that a record is stored already. A double in any other table is no word
+/// about a record.
+const RECORD_KEYS: [&str; 2] = ["notifications_pkey", "notifications_position_unique"];
+
+fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &str) -> StoreError {
     let message = message.to_owned();
     match kind {
-        DatabaseErrorKind::UniqueViolation => StoreError::Conflict(message),
+        DatabaseErrorKind::UniqueViolation
+            if constraint.is_some_and(|name| RECORD_KEYS.contains(&name)) =>
+        {
+            StoreError::Conflict(message)
+        }
         DatabaseErrorKind::ReadOnlyTransaction => StoreError::ReadOnly(message),
         DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
             StoreError::Unreachable(message)

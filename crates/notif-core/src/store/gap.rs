@@ -42,7 +42,7 @@ pub fn gap_insert_in_txn(
 }
 
 /// Ends a generation in the ledger: from the next offset on everything of it is gone, up to an end
-/// that nobody can know any more but for the last one seen.
+/// that nobody can know any more but for the last one seen. The topic's id stays in the note.
 pub(super) fn gap_end_generation_in_txn(
     conn: &mut PgConnection,
     run_id: i64,
@@ -51,7 +51,8 @@ pub(super) fn gap_end_generation_in_txn(
 ) -> Result<(), StoreError> {
     diesel::sql_query(
         "INSERT INTO capture_gaps (topic, partition, topic_generation, first_offset, known_end, \
-         reason, run_id, recorded_by) VALUES ($1, $2, $3, $4, $5, 'recreated', $6, $7)",
+         reason, run_id, recorded_by, note) \
+         VALUES ($1, $2, $3, $4, $5, 'recreated', $6, $7, 'topic id ' || $8)",
     )
     .bind::<Text, _>(&*id.topic)
     .bind::<Integer, _>(id.partition)
@@ -60,6 +61,7 @@ pub(super) fn gap_end_generation_in_txn(
     .bind::<Nullable<BigInt>, _>(stored.end.map(EndOffset::get))
     .bind::<BigInt, _>(run_id)
     .bind::<Text, _>(RECORDER)
+    .bind::<Nullable<Text>, _>(&stored.topic_id)
     .execute(conn)?;
     Ok(())
 }

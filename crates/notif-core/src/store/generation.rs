@@ -26,7 +26,8 @@ pub struct Recreated {
 ///
 /// The old log is ended in the ledger: from the next offset on, its last unknown, because what was
 /// written to it between the last poll and its deletion is gone with it. What the new log has lost
-/// already is in the ledger too. A row that is not what the verdict was about is left alone: another
+/// already is in the ledger too. Topic ids are never used twice, so one that the ledger ended is the
+/// word of a broker that lags behind, and opens nothing. A row that is not what the verdict was about is left alone: another
 /// run was faster.
 pub(super) fn generation_open(
     conn: &mut PgConnection,
@@ -59,7 +60,9 @@ fn generation_open_in_txn(
          witness_offset = NULL, witness_timestamp_ms = NULL, witness_sha256 = NULL, \
          mark_at = NULL, mark_offset = NULL \
          WHERE topic = $1 AND partition = $2 AND \"offset\" = $3 AND topic_generation = $4 \
-         AND stopped_reason IS NULL AND retired_at IS NULL",
+         AND stopped_reason IS NULL AND retired_at IS NULL \
+         AND NOT EXISTS (SELECT FROM capture_gaps g WHERE g.topic = $1 AND g.partition = $2 \
+           AND g.reason = 'recreated' AND g.note = 'topic id ' || $6)",
     )
     .bind::<Text, _>(&*id.topic)
     .bind::<Integer, _>(id.partition)
@@ -87,27 +90,30 @@ fn generation_open_in_txn(
 
 #[derive(QueryableByName)]
 struct Highest {
-    #[diesel(sql_type = Nullable<Integer>)]
-    generation: Option<i32>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    last: Option<i64>,
+    #[diesel(sql_type = Integer)]
+    generation: i32,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
 }
 
 /// Rebuilds a lost offset row from the highest of what the ledgers and the rows say of the
 /// partition; the offset that it has now.
 ///
 /// Ranges and gaps alone would do, as they tile everything up to the stored offset; rows stand in
-/// where those were lost too.
+/// where those were lost too. A generation that was ended in the ledger is over: the one after it
+/// begins at its first record, unless more is known of it. `None` where nothing is known at all.
 pub(super) fn offset_rebuild(
     conn: &mut PgConnection,
     id: &PartitionId,
-) -> Result<LastConsumed, StoreError> {
-    let highest: Highest = diesel::sql_query(
+) -> Result<Option<LastConsumed>, StoreError> {
+    let highest: Option<Highest> = diesel::sql_query(
         "WITH known AS ( \
            SELECT topic_generation AS generation, next_offset - 1 AS last FROM recorded_ranges \
              WHERE topic = $1 AND partition = $2 \
            UNION ALL SELECT topic_generation, last_offset FROM capture_gaps \
              WHERE topic = $1 AND partition = $2 AND last_offset IS NOT NULL \
+           UNION ALL SELECT topic_generation + 1, -1 FROM capture_gaps \
+             WHERE topic = $1 AND partition = $2 AND reason = 'recreated' \
            UNION ALL SELECT generation, \
              (SELECT max(n.source_offset) FROM notifications n WHERE n.source_topic = $1 \
               AND n.topic_generation = generation AND n.source_partition = $2) \
@@ -118,15 +124,9 @@ pub(super) fn offset_rebuild(
     .bind::<Text, _>(&*id.topic)
     .bind::<Integer, _>(id.partition)
     .get_result(conn)
-    .optional()?
-    .unwrap_or(Highest {
-        generation: None,
-        last: None,
-    });
-    let (Some(generation), Some(last)) = (highest.generation, highest.last) else {
-        return Err(StoreError::Internal(format!(
-            "nothing is known of {id} any more"
-        )));
+    .optional()?;
+    let Some(Highest { generation, last }) = highest else {
+        return Ok(None);
     };
     diesel::sql_query(
         "INSERT INTO kafka_offsets (topic, partition, topic_generation, \"offset\", records, \
@@ -146,5 +146,5 @@ pub(super) fn offset_rebuild(
     .bind::<Integer, _>(generation)
     .bind::<BigInt, _>(last)
     .execute(conn)?;
-    Ok(LastConsumed::new(last))
+    Ok(Some(LastConsumed::new(last)))
 }

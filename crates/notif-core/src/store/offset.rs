@@ -212,7 +212,10 @@ pub struct Observation {
     pub freshness: Freshness,
 }
 
-/// Stores what a run saw. `drained_through` only grows: a slower run that ends later must not take
+/// Stores what a run saw.
+///
+/// A row that another run is writing is left to that one, which will say itself what it saw.
+/// `drained_through` only grows: a slower run that ends later must not take
 /// back what a faster one proved.
 pub fn offset_observe_in_txn(
     conn: &mut PgConnection,
@@ -234,7 +237,7 @@ pub fn offset_observe_in_txn(
                mark_at, mark_offset, drained_through) \
                JOIN kafka_offsets k ON k.topic = n.topic_in AND k.partition = n.partition_in \
                AND k.topic_generation = n.generation \
-               ORDER BY k.topic, k.partition FOR UPDATE OF k) AS n \
+               ORDER BY k.topic, k.partition FOR UPDATE OF k SKIP LOCKED) AS n \
          WHERE o.topic = n.topic AND o.partition = n.partition",
     )
     .bind::<Array<Text>, _>(topics)

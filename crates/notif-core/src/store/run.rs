@@ -1,6 +1,7 @@
 //! The ledger of runs: `poll_runs`.
 
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Nullable, SmallInt, Text, Timestamptz};
 
@@ -27,6 +28,7 @@ pub fn run_begin(
     host: &str,
     version: &str,
 ) -> Result<RunStart, StoreError> {
+    client_watch(conn, deadline_seconds)?;
     sequences_heal(conn)?;
     Ok(diesel::sql_query(
         "INSERT INTO poll_runs (started_at, deadline_at, host, version) \
@@ -37,6 +39,19 @@ pub fn run_begin(
     .bind::<Text, _>(host)
     .bind::<Text, _>(version)
     .get_result(conn)?)
+}
+
+/// Lets the *server* notice that this client is gone or frozen: its claims and locks must not outlive
+/// it. A host that vanished sends no end of the connection, and the server's own default is two
+/// hours; a process that is stopped has a kernel that answers for it, so only silence tells.
+fn client_watch(conn: &mut PgConnection, deadline_seconds: f64) -> Result<(), StoreError> {
+    conn.batch_execute(&format!(
+        "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
+         SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; \
+         SET idle_session_timeout = '{:.0}s'",
+        deadline_seconds + 10.0
+    ))?;
+    Ok(())
 }
 
 fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
-use super::claim::partition_claim;
+use super::claim::{partition_claim, partition_release};
 use super::commit::batch_commit;
 use super::gap::{UnannouncedGap, gap_announce_in_txn, gap_list_unannounced_in_txn};
 use super::generation::{Recreated, generation_open, offset_rebuild};
@@ -106,8 +106,8 @@ impl Session {
         generation_open(&mut self.0, run_id, recreated)
     }
 
-    /// Rebuilds a lost offset row; the offset that it has now. See [`super::generation`].
-    pub fn offset_rebuild(&mut self, id: &PartitionId) -> Result<LastConsumed, StoreError> {
+    /// Rebuilds a lost offset row; the offset that it has now, `None` where nothing is known. See [`super::generation`].
+    pub fn offset_rebuild(&mut self, id: &PartitionId) -> Result<Option<LastConsumed>, StoreError> {
         offset_rebuild(&mut self.0, id)
     }
 
@@ -117,6 +117,11 @@ impl Session {
         partitions: &[PartitionId],
     ) -> Result<BTreeSet<PartitionId>, StoreError> {
         partition_claim(&mut self.0, partitions)
+    }
+
+    /// Gives claims back before the connection ends.
+    pub fn partition_release(&mut self, partitions: &[PartitionId]) -> Result<(), StoreError> {
+        partition_release(&mut self.0, partitions)
     }
 
     /// Writes a batch. See [`batch_commit`].

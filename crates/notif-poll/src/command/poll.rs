@@ -188,6 +188,13 @@ fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
     if fixed == seen {
         return Ok(());
     }
+    if seen.is_none() {
+        return Err(Failure::new(
+            Exit::Kafka,
+            anyhow!("Kafka did not say in time which cluster it is"),
+            "nothing was moved, the next run tries again",
+        ));
+    }
     let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
     Err(Failure::new(
         Exit::Usage,
@@ -237,7 +244,9 @@ fn take_up(
     changed.extend(recreated.into_iter().map(|recreated| recreated.id));
     for (id, planned) in &facts.partitions {
         if planned.verdict == Some(Verdict::OffsetsLost) {
-            let last = session.offset_rebuild(id)?;
+            let Some(last) = session.offset_rebuild(id)? else {
+                continue;
+            };
             log::warn!(
                 "{id}: its offset row was lost and is rebuilt from the record, at {}",
                 last.get()
@@ -352,12 +361,22 @@ fn claim(session: &mut Session, tasks: Vec<Task>) -> Result<(Vec<Task>, Vec<Task
     let ids: Vec<PartitionId> = tasks.iter().map(|task| task.id.clone()).collect();
     let claimed = session.partition_claim(&ids)?;
     let rows = session.offset_list()?;
-    Ok(tasks.into_iter().partition(|task| {
-        let untouched = rows
-            .get(&task.id)
-            .is_some_and(|row| row.stored.last == task.last);
-        claimed.contains(&task.id) && untouched
-    }))
+    let is_untouched = |task: &Task| {
+        rows.get(&task.id).is_some_and(|row| {
+            row.stored.last == task.last && row.stored.generation == task.generation
+        })
+    };
+    let (mine, others): (Vec<Task>, Vec<Task>) = tasks
+        .into_iter()
+        .partition(|task| claimed.contains(&task.id) && is_untouched(task));
+    // what another run has moved meanwhile is not ours to hold
+    let unused: Vec<PartitionId> = others
+        .iter()
+        .filter(|task| claimed.contains(&task.id))
+        .map(|task| task.id.clone())
+        .collect();
+    session.partition_release(&unused)?;
+    Ok((mine, others))
 }
 
 fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {
@@ -394,10 +413,11 @@ fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {
 /// Mirrors the offsets, stores what was seen, and reports.
 fn finish(run: &Run, mut session: Session, facts: &Facts, outcome: Option<Outcome>) -> Report {
     let positions = summary::positions(facts, outcome.as_ref());
-    if outcome
+    // after the deadline the last seconds are for PostgreSQL
+    let kafka_is_there = outcome
         .as_ref()
-        .is_none_or(|outcome| outcome.kafka_lost.is_none())
-    {
+        .is_none_or(|outcome| outcome.kafka_lost.is_none());
+    if kafka_is_there && !run.deadline.is_over() {
         run.deadline.waiting_for(WaitsFor::Kafka);
         mirror::offsets_mirror(&run.client, &positions);
     }

@@ -35,8 +35,8 @@ pub(super) struct Reading<'r> {
     open: usize,
     /// Partitions that could not be read further.
     problems: HashMap<PartitionId, String>,
-    /// Partitions whose reader was overtaken by retention.
-    overtaken: HashSet<PartitionId>,
+    /// Partitions whose witness was read again, or is known to be gone.
+    heard: HashSet<PartitionId>,
     kafka_lost: Option<String>,
 }
 
@@ -51,30 +51,23 @@ impl<'r> Reading<'r> {
             .iter()
             .map(|task| (task.id.clone(), Drain::new(task.from, task.to)))
             .collect();
-        let starts: Vec<_> = tasks
-            .iter()
-            .filter(|task| !task.from.reached(task.to))
-            .map(|task| {
-                let witness = task.witness.map(|witness| NextOffset::at(witness.offset));
-                (task.id.clone(), witness.unwrap_or(task.from))
-            })
-            .collect();
-        let reader = if starts.is_empty() {
-            None
-        } else {
-            Some(Reader::assign(client, &starts)?)
-        };
-        Ok(Self {
-            reader,
+        let mut reading = Self {
+            reader: None,
             tasks,
             shared,
             deadline,
             drains,
-            open: starts.len(),
+            open: 0,
             problems: HashMap::new(),
-            overtaken: HashSet::new(),
+            heard: HashSet::new(),
             kafka_lost: None,
-        })
+        };
+        let starts = reading.open_starts();
+        reading.open = starts.len();
+        if !starts.is_empty() {
+            reading.reader = Some(Reader::assign(client, &starts)?);
+        }
+        Ok(reading)
     }
 
     /// Reads until every partition is done, time is over, or writing failed.
@@ -92,12 +85,17 @@ impl<'r> Reading<'r> {
             self.deadline.waiting_for(WaitsFor::Database);
             let silent = received.is_empty();
             for item in received.drain(..) {
+                // once the run has to end, a record may have been put back for want of room: what
+                // comes behind it must not be taken
+                if !self.goes_on() {
+                    break;
+                }
                 self.take(item, &reader, &mut lanes);
             }
             lanes.hand_over();
+            self.let_go(&reader);
             if silent {
                 self.look_at_positions(&reader, &mut lanes);
-                self.let_go(&reader);
             } else {
                 last_heard = Instant::now();
             }
@@ -144,7 +142,7 @@ impl<'r> Reading<'r> {
             } => {
                 self.update(&id, reader, lanes, |drain| drain.event(offset));
                 if code == RDKafkaErrorCode::AutoOffsetReset {
-                    self.follow_retention(&id, reader, lanes);
+                    self.follow_retention(&id, offset, reader, lanes);
                 } else {
                     self.give_up(&id, reader, message);
                 }
@@ -182,6 +180,9 @@ impl<'r> Reading<'r> {
         let id = &record.partition;
         let mut witnesses = self.tasks.iter().filter(|task| task.id == *id);
         let witness = witnesses.find_map(|task| task.witness);
+        if witness.is_some_and(|witness| record.offset >= witness.offset) {
+            self.heard.insert(id.clone());
+        }
         if witness.is_some_and(|witness| witness.offset == record.offset && !witness.is(record)) {
             let problem = format!(
                 "the record at {} is not the one that was recorded there: the log was cut and grew again, or was replaced; nothing more of it is read",
@@ -235,9 +236,18 @@ impl<'r> Reading<'r> {
         lanes.tell(id, Item::Reached(id.clone(), drain.reached()));
     }
 
-    /// Retention overtook the reader: the offset that it asks for is gone. The low offset is asked
-    /// again, the loss is told to the lane, and the reading goes on behind it, once in a run.
-    fn follow_retention(&mut self, id: &PartitionId, reader: &Reader<'_>, lanes: &mut Lanes<'_>) {
+    /// Retention overtook the reader: the offset that it asked for, `refused`, is gone. The low offset
+    /// is asked again, the loss is told to the lane, and the reading goes on behind it.
+    ///
+    /// A refusal from below the place where reading goes on is no loss: it is about the witness, or
+    /// it was still under way when the partitions were assigned again.
+    fn follow_retention(
+        &mut self,
+        id: &PartitionId,
+        refused: i64,
+        reader: &Reader<'_>,
+        lanes: &mut Lanes<'_>,
+    ) {
         if !self.is_open(id) {
             return;
         }
@@ -245,42 +255,52 @@ impl<'r> Reading<'r> {
             return;
         };
         let from = drain.next();
-        let low = match reader.low_offset(id) {
-            Ok(low) if low > from && self.overtaken.insert(id.clone()) => low,
-            Ok(low) => {
-                let problem = format!(
-                    "Kafka does not have offset {} although its log begins at {}",
-                    from.get(),
-                    low.get()
-                );
-                return self.give_up(id, reader, problem);
-            }
-            Err(error) => return self.give_up(id, reader, error.to_string()),
-        };
-        log::warn!(
-            "{id}: Kafka deleted {}..{} while it was read",
-            from.get(),
-            low.get()
-        );
-        drain.lost_below(low);
-        let gap = Gap {
-            from,
-            to: low,
-            reason: GapReason::Retention,
-        };
-        lanes.tell(id, Item::Lost(id.clone(), gap));
-        self.close_if_done(id, reader, lanes);
+        if refused >= from.get() {
+            let low = match reader.low_offset(id) {
+                Ok(low) if low > from => low,
+                Ok(low) => {
+                    let problem = format!(
+                        "Kafka does not have offset {} although its log begins at {}",
+                        from.get(),
+                        low.get()
+                    );
+                    return self.give_up(id, reader, problem);
+                }
+                Err(error) => return self.give_up(id, reader, error.to_string()),
+            };
+            log::warn!(
+                "{id}: Kafka deleted {}..{} while it was read",
+                from.get(),
+                low.get()
+            );
+            drain.lost_below(low);
+            let gap = Gap {
+                from,
+                to: low,
+                reason: GapReason::Retention,
+            };
+            lanes.tell(id, Item::Lost(id.clone(), gap));
+            self.close_if_done(id, reader, lanes);
+        }
+        self.heard.insert(id.clone());
         if let Err(error) = reader.restart(&self.open_starts()) {
             self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
         }
     }
 
-    /// Where each partition that is still being read goes on.
+    /// Where each partition that is still being read goes on: at its witness, until that was heard.
     fn open_starts(&self) -> Vec<(PartitionId, NextOffset)> {
-        self.drains
+        self.tasks
             .iter()
-            .filter(|(id, _)| self.is_open(id))
-            .map(|(id, drain)| (id.clone(), drain.next()))
+            .filter(|task| self.is_open(&task.id))
+            .filter_map(|task| {
+                let next = self.drains.get(&task.id)?.next();
+                let witness = task
+                    .witness
+                    .filter(|_| next == task.from && !self.heard.contains(&task.id));
+                let start = witness.map_or(next, |witness| NextOffset::at(witness.offset));
+                Some((task.id.clone(), start))
+            })
             .collect()
     }
 

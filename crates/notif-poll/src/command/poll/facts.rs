@@ -61,10 +61,10 @@ impl Facts {
         rows: BTreeMap<PartitionId, OffsetRow>,
         topics: BTreeMap<String, TopicAnswer>,
     ) -> Self {
-        let retired: BTreeSet<PartitionId> = rows
+        let retired: BTreeSet<Arc<str>> = rows
             .iter()
             .filter(|(_, row)| row.retired)
-            .map(|(id, _)| id.clone())
+            .map(|(id, _)| Arc::clone(&id.topic))
             .collect();
         let known_topics = rows.keys().map(|id| id.topic.to_string()).collect();
         let mut facts = Self {
@@ -92,7 +92,9 @@ impl Facts {
             known.memory = Memory::Row(row.stored.clone());
             known.row = Some(row);
         }
-        facts.partitions.retain(|id, _| !retired.contains(id));
+        facts
+            .partitions
+            .retain(|id, _| !retired.contains(&id.topic));
         facts
     }
 
