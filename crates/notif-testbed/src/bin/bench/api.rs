@@ -16,7 +16,7 @@ use notif_testbed::{Service, TestDatabase, free_port, http};
 
 use crate::figure::{Bar, Figure, Report, Sample};
 use crate::stage::{DRAIN_LIMIT, Format, Stage};
-use crate::timed::{self, memory_mib};
+use crate::timed::{self, memory_mb};
 use crate::{heading, tools};
 
 /// Issue 5; later 0.5, then more.
@@ -60,7 +60,7 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
     }
     let process = api.process_id().context("notif-api has no process")?;
     let mut memory = Sample::default();
-    memory.push(memory_mib(process, "VmHWM")?);
+    memory.push(memory_mb(process, "VmHWM")?);
     ensure!(api.stop()? == 0, "notif-api ended badly: {}", api.log());
     report.add(Figure::Ratio {
         area: "api",
@@ -78,7 +78,7 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
     });
     report.add(Figure::Value {
         area: "api",
-        unit: "MiB",
+        unit: "MB",
         what: "notif-api, peak memory",
         sample: memory,
         bar: None,

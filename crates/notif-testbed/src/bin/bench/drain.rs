@@ -49,7 +49,7 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
                 Turn::Poll => {
                     let timed = stage.drain(&database)?;
                     poll.push(stage.rows_per_second(&timed));
-                    memory.push(timed.peak_mib);
+                    memory.push(timed.peak_mb);
                 }
                 Turn::Copy(format) => {
                     let timed = copy(stage, &database.url(), format)?;
@@ -74,7 +74,7 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
     }
     report.add(Figure::Value {
         area: "drain",
-        unit: "MiB",
+        unit: "MB",
         what: "notif-poll, peak memory",
         sample: memory,
         bar: Some(MEMORY_BAR),

@@ -12,8 +12,8 @@
 mod api;
 mod drain;
 mod figure;
-mod floor;
 mod idle;
+mod metadata;
 mod stage;
 mod timed;
 mod tools;
@@ -49,7 +49,7 @@ struct Cli {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// The broker, for `kafka-floor` alone
+    /// The broker, for `kafka-metadata` alone
     #[arg(long, hide = true)]
     bootstrap: Option<String>,
 }
@@ -58,19 +58,19 @@ struct Cli {
 enum Area {
     /// A backlog from Kafka into PostgreSQL, beside psql's \copy of the same rows
     Drain,
-    /// A poll with nothing new, beside the smallest clients of both servers
+    /// A poll with nothing new, beside simple clients of both servers
     Idle,
     /// GET /order/{id}/latest, beside pgbench with the same statement
     Api,
     /// Not a benchmark: the process that `idle` runs as its baseline
     #[value(hide = true)]
-    KafkaFloor,
+    KafkaMetadata,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if cli.area == Some(Area::KafkaFloor) {
-        return floor::ask_metadata(&cli.bootstrap.context("--bootstrap")?);
+    if cli.area == Some(Area::KafkaMetadata) {
+        return metadata::ask(&cli.bootstrap.context("--bootstrap")?);
     }
     let runs = |area| cli.area.is_none_or(|only| only == area);
     // before minutes are spent, not after

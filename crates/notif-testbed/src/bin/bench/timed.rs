@@ -21,8 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Timed {
     /// From before it was started until it was gone.
     pub(crate) wall: Duration,
-    /// The most memory that was resident at once, MiB.
-    pub(crate) peak_mib: f64,
+    /// The most memory that was resident at once, MB (10^6 bytes).
+    pub(crate) peak_mb: f64,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -68,7 +68,7 @@ impl Running {
     }
 
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Timed> {
-        let mut peak_mib = 0.0_f64;
+        let mut peak_mb = 0.0_f64;
         let stdout = loop {
             match self.stdout.recv_timeout(LOOK_EVERY) {
                 Ok(stdout) => break stdout,
@@ -79,8 +79,8 @@ impl Running {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     // a process that is just ending has no memory any more
-                    let now = memory_mib(self.child.id(), "VmHWM").unwrap_or(0.0);
-                    peak_mib = peak_mib.max(now);
+                    let now = memory_mb(self.child.id(), "VmHWM").unwrap_or(0.0);
+                    peak_mb = peak_mb.max(now);
                 }
                 Err(RecvTimeoutError::Disconnected) => bail!("reading from {} failed", self.name),
             }
@@ -95,7 +95,7 @@ impl Running {
         );
         Ok(Timed {
             wall,
-            peak_mib,
+            peak_mb,
             stdout,
             stderr,
         })
@@ -111,13 +111,13 @@ fn read_all(pipe: Option<impl Read>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A line of a process' `/proc/<id>/status`, in MiB: `VmRSS` is what is resident, `VmHWM` the most
+/// A line of a process' `/proc/<id>/status`, in MB (10^6 bytes): `VmRSS` is what is resident, `VmHWM` the most
 /// that was.
-pub(crate) fn memory_mib(process_id: u32, line: &str) -> Result<f64> {
+pub(crate) fn memory_mb(process_id: u32, line: &str) -> Result<f64> {
     let file = format!("/proc/{process_id}/status");
     let status = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let kib = kib_of(&status, line).with_context(|| format!("{file} has no {line}"))?;
-    Ok(f64::from(kib) / 1024.0)
+    Ok(f64::from(kib) * 1024.0 / 1e6)
 }
 
 fn kib_of(status: &str, line: &str) -> Option<u32> {
@@ -145,7 +145,7 @@ mod tests {
     fn a_process_that_lives_has_a_time_and_memory() {
         let timed = run(Command::new("sleep").arg("0.1"), Duration::from_secs(10)).unwrap();
         assert!(timed.wall >= Duration::from_millis(100), "{timed:?}");
-        assert!(timed.peak_mib > 0.1, "{timed:?}");
+        assert!(timed.peak_mb > 0.1, "{timed:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The smallest useful client of Kafka: connects, asks which topics there are, and ends.
+//! A simple client of Kafka: connects, asks which topics there are, and ends, as `kcat -L` does.
 //!
-//! `idle.rs` runs it as a process of its own. It is built on the library that notif-poll uses, so
-//! what it takes is what no poll can do without.
+//! `idle.rs` runs it as a process of its own. It is built on the library that notif-poll is built
+//! on, with that library's defaults.
 
 use std::mem::ManuallyDrop;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Prints how many topics the broker has.
 #[expect(clippy::print_stdout, reason = "its caller reads the number")]
-pub(crate) fn ask_metadata(bootstrap: &str) -> Result<()> {
+pub(crate) fn ask(bootstrap: &str) -> Result<()> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .create()?;
