@@ -16,7 +16,7 @@ use notif_testbed::{Service, TestDatabase, free_port, http};
 
 use crate::figure::{Bar, Figure, Report, Sample};
 use crate::stage::{DRAIN_LIMIT, Format, Stage};
-use crate::timed::{self, memory_mb};
+use crate::timed::{self, cpu_seconds, memory_mb};
 use crate::{heading, tools};
 
 /// Issue 5; later 0.5, then more.
@@ -45,20 +45,22 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
     };
     bench.wrk(WARM_UP_SECONDS)?;
     bench.pgbench(WARM_UP_SECONDS)?;
+    let process = api.process_id().context("notif-api has no process")?;
     let (mut ours, mut theirs) = (Sample::default(), Sample::default());
-    let mut latency = Sample::default();
+    let (mut latency, mut cpu) = (Sample::default(), Sample::default());
     for round in 0..rounds {
         if !round.is_multiple_of(2) {
             theirs.push(bench.pgbench(SECONDS)?);
         }
-        let (rate, p99) = bench.wrk(SECONDS)?;
-        ours.push(rate);
-        latency.push(p99);
+        let cpu_before = cpu_seconds(process)?;
+        let found = bench.wrk(SECONDS)?;
+        cpu.push((cpu_seconds(process)? - cpu_before) * 1e6 / found.requests);
+        ours.push(found.rate);
+        latency.push(found.p99_ms);
         if round.is_multiple_of(2) {
             theirs.push(bench.pgbench(SECONDS)?);
         }
     }
-    let process = api.process_id().context("notif-api has no process")?;
     let mut memory = Sample::default();
     memory.push(memory_mb(process, "VmHWM")?);
     ensure!(api.stop()? == 0, "notif-api ended badly: {}", api.log());
@@ -74,6 +76,14 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
         unit: "ms",
         what: "notif-api, 99 % answered within",
         sample: latency,
+        bar: None,
+    });
+    // of all figures here the one that a busy machine changes least
+    report.add(Figure::Value {
+        area: "api",
+        unit: "us",
+        what: "notif-api, processor time a request",
+        sample: cpu,
         bar: None,
     });
     report.add(Figure::Value {
@@ -198,8 +208,8 @@ struct Bench<'s> {
 }
 
 impl Bench<'_> {
-    /// Requests a second, and the milliseconds within which 99 of 100 were answered.
-    fn wrk(&self, seconds: &str) -> Result<(f64, f64)> {
+    /// Fails where a request does.
+    fn wrk(&self, seconds: &str) -> Result<WrkFound> {
         let mut wrk = Command::new("wrk");
         wrk.args(["-t1", &format!("-c{CLIENTS}"), &format!("-d{seconds}s")])
             .arg("-s")
@@ -210,7 +220,7 @@ impl Bench<'_> {
             .with_context(|| format!("wrk printed {}{}", timed.stdout, timed.stderr))?;
         ensure!(found.failed == 0.0, "requests failed: {}", timed.stdout);
         self.say("wrk", found.rate);
-        Ok((found.rate, found.p99_ms))
+        Ok(found)
     }
 
     /// Statements a second.
@@ -241,8 +251,11 @@ impl Bench<'_> {
 
 #[derive(Debug, PartialEq)]
 struct WrkFound {
+    requests: f64,
+    /// Requests a second.
     rate: f64,
     failed: f64,
+    /// Within which 99 of 100 were answered, milliseconds.
     p99_ms: f64,
 }
 
@@ -259,6 +272,7 @@ fn read_wrk(stdout: &str) -> Option<WrkFound> {
         return None;
     };
     Some(WrkFound {
+        requests,
         rate: requests / (micros / 1e6),
         failed,
         p99_ms: p99_micros / 1000.0,
@@ -288,6 +302,7 @@ mod tests {
     fn what_wrk_prints_is_read() {
         let printed = "Running 10s test\nbench 1000 2000000 3 4500\n";
         let found = WrkFound {
+            requests: 1000.0,
             rate: 500.0,
             failed: 3.0,
             p99_ms: 4.5,

@@ -276,8 +276,25 @@ impl fmt::Display for Report {
             processors(),
             self.load_at_start,
             self.load_at_end
-        )
+        )?;
+        if is_busy(&self.load_at_start) {
+            writeln!(
+                f,
+                "the machine was busy before the start: ratios lean to the side with more threads\n\
+                 hint: run it again when the load average is below {BUSY_FROM}"
+            )?;
+        }
+        Ok(())
     }
+}
+
+/// From this load average of one minute on somebody else is at work too. A scheduler shares time by
+/// thread, so then the side of a ratio that has more threads gets more than half of what is left.
+const BUSY_FROM: f64 = 1.0;
+
+fn is_busy(load: &str) -> bool {
+    let one_minute = load.split(' ').next().and_then(|load| load.parse().ok());
+    one_minute.is_some_and(|load: f64| load >= BUSY_FROM)
 }
 
 fn processors() -> usize {
@@ -314,7 +331,7 @@ fn grouped(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bar, Figure, Report, Sample, grouped};
+    use super::{Bar, Figure, Report, Sample, grouped, is_busy};
 
     #[test]
     fn the_median_of_an_even_number_lies_between_the_middle_two() {
@@ -346,6 +363,13 @@ mod tests {
         ] {
             assert_eq!(grouped(value), shown);
         }
+    }
+
+    #[test]
+    fn a_machine_is_busy_by_its_last_minute() {
+        assert!(is_busy("1.00 0.00 0.00"));
+        assert!(!is_busy("0.99 8.00 8.00"));
+        assert!(!is_busy("unknown"));
     }
 
     #[test]

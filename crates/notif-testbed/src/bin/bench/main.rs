@@ -78,8 +78,9 @@ fn main() -> Result<()> {
     if runs(Area::Api) {
         tools::check_wrk()?;
     }
-    let stage = Stage::set_up(cli.events)?;
+    // first: the load that it notes must be that of others
     let mut report = Report::new(cli.events, cli.rounds);
+    let stage = Stage::set_up(cli.events)?;
     if runs(Area::Drain) {
         drain::measure(&stage, cli.rounds, &mut report)?;
     }

@@ -16,6 +16,9 @@ use anyhow::{Context, Result, bail, ensure};
 /// milliseconds of a process can be missed.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// What `/proc` counts processor time in.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// What a program that succeeded left behind.
 #[derive(Debug)]
 pub(crate) struct Timed {
@@ -120,6 +123,22 @@ pub(crate) fn memory_mb(process_id: u32, line: &str) -> Result<f64> {
     Ok(f64::from(kib) * 1024.0 / 1e6)
 }
 
+/// Seconds of processor time that a process has used, all its threads together.
+pub(crate) fn cpu_seconds(process_id: u32) -> Result<f64> {
+    let file = format!("/proc/{process_id}/stat");
+    let stat = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+    let ticks = cpu_ticks(&stat).with_context(|| format!("{file} is not as expected"))?;
+    Ok(f64::from(ticks) / TICKS_PER_SECOND)
+}
+
+/// utime and stime, fields 14 and 15. The second field, a name, may hold spaces and brackets.
+fn cpu_ticks(stat: &str) -> Option<u32> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let mut fields = behind_name.split_whitespace().skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    user.checked_add(fields.next()?.parse().ok()?)
+}
+
 fn kib_of(status: &str, line: &str) -> Option<u32> {
     let rest = status
         .lines()
@@ -132,13 +151,20 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
-    use super::{kib_of, run};
+    use super::{cpu_ticks, kib_of, run};
 
     #[test]
     fn a_line_of_the_status_is_found_by_its_whole_name() {
         let status = "VmHWMX:\t 1 kB\nVmHWM:\t   93184 kB\nThreads:\t4\n";
         assert_eq!(kib_of(status, "VmHWM"), Some(93_184));
         assert_eq!(kib_of(status, "Threads"), None);
+    }
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 90 0 0 0 250 31 5 6 20 0 4 0 99\n";
+        assert_eq!(cpu_ticks(stat), Some(281));
+        assert_eq!(cpu_ticks("7 (a) S 1"), None);
     }
 
     #[test]
