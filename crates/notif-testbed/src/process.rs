@@ -35,6 +35,20 @@ impl Finished {
     }
 }
 
+/// The folder of the running program, where `names` must be too; `build` is the line that puts them
+/// there.
+pub fn programs_beside(names: &[&str], build: &str) -> Result<PathBuf> {
+    let folder = env::current_exe()?
+        .parent()
+        .context("this program is in no folder")?
+        .to_owned();
+    for name in names {
+        let file = folder.join(name);
+        ensure!(file.is_file(), "no {}\nhint: {build}", file.display());
+    }
+    Ok(folder)
+}
+
 /// Runs `command` with an empty stdin; kills it and fails where it takes longer than `limit`.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Finished> {
     let name = command.get_program().to_string_lossy().into_owned();

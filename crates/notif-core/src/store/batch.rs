@@ -73,8 +73,19 @@ pub fn rollback(conn: &mut PgConnection) {
     }
 }
 
-/// Ends a transaction that wrote no notification, so that no reader waits for its number.
-pub fn commit_without_rows(conn: &mut PgConnection) -> Result<(), StoreError> {
-    conn.batch_execute("COMMIT")?;
-    Ok(())
+/// Does `work` in a transaction that writes no notification, so that no reader waits for a number of
+/// it; gives it up where it fails.
+pub fn without_rows<T>(
+    conn: &mut PgConnection,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    begin(conn)?;
+    let outcome = work(conn).and_then(|done| {
+        conn.batch_execute("COMMIT")?;
+        Ok(done)
+    });
+    if outcome.is_err() {
+        rollback(conn);
+    }
+    outcome
 }

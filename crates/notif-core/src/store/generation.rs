@@ -34,17 +34,10 @@ pub(super) fn generation_open(
     run_id: i64,
     all: &[Recreated],
 ) -> Result<(), StoreError> {
-    batch::begin(conn)?;
-    let outcome = all
-        .iter()
-        .try_for_each(|recreated| generation_open_in_txn(conn, run_id, recreated));
-    match outcome {
-        Ok(()) => batch::commit_without_rows(conn),
-        Err(error) => {
-            batch::rollback(conn);
-            Err(error)
-        }
-    }
+    batch::without_rows(conn, |conn| {
+        all.iter()
+            .try_for_each(|recreated| generation_open_in_txn(conn, run_id, recreated))
+    })
 }
 
 fn generation_open_in_txn(

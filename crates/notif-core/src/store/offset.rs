@@ -162,15 +162,9 @@ pub fn offset_insert_first(
     run_id: i64,
     firsts: &[FirstOffset],
 ) -> Result<(), StoreError> {
-    batch::begin(conn)?;
-    let outcome = offset_insert_first_in_txn(conn, run_id, firsts);
-    match outcome {
-        Ok(()) => batch::commit_without_rows(conn),
-        Err(error) => {
-            batch::rollback(conn);
-            Err(error)
-        }
-    }
+    batch::without_rows(conn, |conn| {
+        offset_insert_first_in_txn(conn, run_id, firsts)
+    })
 }
 
 fn offset_insert_first_in_txn(

@@ -144,9 +144,7 @@ impl Session {
         seen: &[Observation],
         end: impl FnOnce(&[UnannouncedGap]) -> (RunEnd, Telling),
     ) -> Result<(), StoreError> {
-        let conn = &mut self.0;
-        batch::begin(conn)?;
-        let write = || -> Result<(), StoreError> {
+        batch::without_rows(&mut self.0, |conn| {
             offset_observe_in_txn(conn, seen)?;
             let gaps = gap_list_unannounced_in_txn(conn)?;
             let (end, telling) = end(&gaps);
@@ -154,14 +152,7 @@ impl Session {
                 gap_announce_in_txn(conn, run_id, &gaps)?;
             }
             run_end_in_txn(conn, &end)
-        };
-        match write() {
-            Ok(()) => batch::commit_without_rows(conn),
-            Err(error) => {
-                batch::rollback(conn);
-                Err(error)
-            }
-        }
+        })
     }
 }
 

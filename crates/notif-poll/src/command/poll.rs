@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
-use notif_core::plan::{Seen, Verdict};
+use notif_core::plan::Verdict;
 use notif_core::record::PartitionId;
 use notif_core::store::generation::Recreated;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
@@ -283,10 +283,6 @@ fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
             let Some(Verdict::First { low, ours }) = planned.verdict else {
                 return None;
             };
-            let topic_id = match &planned.seen {
-                Seen::Present { topic_id, .. } => topic_id.clone(),
-                _ => None,
-            };
             let reason = if ours {
                 GapReason::Retention
             } else {
@@ -301,7 +297,7 @@ fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
             Some(FirstOffset {
                 id: id.clone(),
                 low,
-                topic_id,
+                topic_id: planned.topic_id().map(str::to_owned),
                 gap,
             })
         })

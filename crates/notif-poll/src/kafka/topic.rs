@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use notif_core::plan::Seen;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use regex::Regex;
@@ -20,12 +21,8 @@ pub(crate) enum TopicAnswer {
         /// Its partitions.
         partitions: Vec<i32>,
     },
-    /// There is no such topic.
-    Absent,
-    /// We may not see it.
-    Unauthorised,
-    /// No answer that says anything.
-    Unanswered(String),
+    /// It is not there, not for us, or there was no answer: which holds for each of its partitions.
+    Elsewise(Seen),
 }
 
 /// What the configuration asks to be watched.
@@ -114,12 +111,12 @@ fn topic_answer(answer: Result<ffi::TopicDescription, KafkaError>) -> TopicAnswe
         Err(KafkaError {
             code: RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
             ..
-        }) => TopicAnswer::Absent,
+        }) => TopicAnswer::Elsewise(Seen::Absent),
         Err(KafkaError {
             code: RDKafkaErrorCode::TopicAuthorizationFailed,
             ..
-        }) => TopicAnswer::Unauthorised,
-        Err(KafkaError { message, .. }) => TopicAnswer::Unanswered(message),
+        }) => TopicAnswer::Elsewise(Seen::Unauthorised),
+        Err(KafkaError { message, .. }) => TopicAnswer::Elsewise(Seen::Unanswered(message)),
     }
 }
 

@@ -27,6 +27,24 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// A partition of which nothing is stored, as far as is known yet.
+    fn new(seen: Seen) -> Self {
+        Self {
+            memory: Memory::NoRow(History::NewTopic),
+            row: None,
+            seen,
+            verdict: None,
+        }
+    }
+
+    /// The topic's id, where Kafka gave one.
+    pub(super) fn topic_id(&self) -> Option<&str> {
+        match &self.seen {
+            Seen::Present { topic_id, .. } => topic_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The offsets that Kafka gave.
     pub(super) fn watermarks(&self) -> Option<Watermarks> {
         match &self.seen {
@@ -83,12 +101,10 @@ impl Facts {
             }
             let answer = facts.topic_answers.get(&*id.topic);
             let seen = answer.cloned().unwrap_or(Seen::Absent);
-            let known = facts.partitions.entry(id).or_insert_with(|| Planned {
-                memory: Memory::NoRow(History::NewTopic),
-                row: None,
-                seen,
-                verdict: None,
-            });
+            let known = facts
+                .partitions
+                .entry(id)
+                .or_insert_with(|| Planned::new(seen));
             known.memory = Memory::Row(row.stored.clone());
             known.row = Some(row);
         }
@@ -99,7 +115,6 @@ impl Facts {
     }
 
     fn add_topic(&mut self, topic: &str, answer: TopicAnswer) {
-        let known = self.known_topics.contains(topic);
         let (partitions, seen) = match answer {
             TopicAnswer::Present {
                 topic_id,
@@ -108,35 +123,22 @@ impl Facts {
                 self.topic_ids.insert(topic.to_owned(), topic_id);
                 (partitions, Seen::Unanswered(NOT_ASKED.to_owned()))
             }
-            TopicAnswer::Absent => {
-                if !known {
-                    self.unseen_topics.push(topic.to_owned());
+            TopicAnswer::Elsewise(seen) => {
+                self.topic_answers.insert(topic.to_owned(), seen.clone());
+                if seen == Seen::Absent {
+                    if !self.known_topics.contains(topic) {
+                        self.unseen_topics.push(topic.to_owned());
+                    }
+                    return;
                 }
-                return;
+                // its partitions are not known: those with a row get the answer from `collect`, and
+                // where there is none, partition 0 stands for the topic, so that it is told
+                (vec![0], seen)
             }
-            // its partitions are not known: those with a row get the answer below, and where there
-            // is none, partition 0 stands for the topic, so that it is told
-            TopicAnswer::Unauthorised => (Vec::new(), Seen::Unauthorised),
-            TopicAnswer::Unanswered(why) => (Vec::new(), Seen::Unanswered(why)),
         };
-        if partitions.is_empty() {
-            self.topic_answers.insert(topic.to_owned(), seen.clone());
-        }
-        let numbers = if partitions.is_empty() {
-            vec![0]
-        } else {
-            partitions
-        };
-        for partition in numbers {
-            self.partitions.insert(
-                PartitionId::new(topic, partition),
-                Planned {
-                    memory: Memory::NoRow(History::NewTopic),
-                    row: None,
-                    seen: seen.clone(),
-                    verdict: None,
-                },
-            );
+        for partition in partitions {
+            let id = PartitionId::new(topic, partition);
+            self.partitions.insert(id, Planned::new(seen.clone()));
         }
     }
 
@@ -234,9 +236,7 @@ impl Facts {
                     self.topic_ids.insert(topic.clone(), topic_id);
                     None
                 }
-                TopicAnswer::Absent => Some(Seen::Absent),
-                TopicAnswer::Unauthorised => Some(Seen::Unauthorised),
-                TopicAnswer::Unanswered(why) => Some(Seen::Unanswered(why)),
+                TopicAnswer::Elsewise(seen) => Some(seen),
             };
             for (id, planned) in &mut self.partitions {
                 match &seen {
@@ -358,12 +358,12 @@ mod tests {
     #[test]
     fn what_is_said_of_a_topic_holds_for_each_of_its_partitions() {
         for (answer, verdict) in [
-            (TopicAnswer::Unauthorised, "unauthorised"),
+            (TopicAnswer::Elsewise(Seen::Unauthorised), "unauthorised"),
             (
-                TopicAnswer::Unanswered("no leader".to_owned()),
+                TopicAnswer::Elsewise(Seen::Unanswered("no leader".to_owned())),
                 "unreachable",
             ),
-            (TopicAnswer::Absent, "gone"),
+            (TopicAnswer::Elsewise(Seen::Absent), "gone"),
         ] {
             let topics = BTreeMap::from([("t".to_owned(), answer)]);
             let rows = BTreeMap::from([row(0), row(1)]);

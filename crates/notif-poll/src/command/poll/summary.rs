@@ -164,15 +164,11 @@ fn observation(
 ) -> Option<Observation> {
     let planned = facts.partitions.get(id)?;
     let (row, watermarks) = (planned.row.as_ref()?, planned.watermarks()?);
-    let topic_id = match &planned.seen {
-        notif_core::plan::Seen::Present { topic_id, .. } => topic_id.clone(),
-        _ => None,
-    };
     let instant = run.start.started_at;
     Some(Observation {
         id: id.clone(),
         generation: row.stored.generation,
-        topic_id,
+        topic_id: planned.topic_id().map(str::to_owned),
         watermarks,
         end_moved_at: stable_end::moved_at(row.held_back, watermarks, instant),
         freshness: row.freshness.after_run(instant, watermarks.high, next),

@@ -3,14 +3,15 @@
 //! The record is made by a first drain that is not measured: it warms the broker up, and its rows
 //! are what the baselines copy.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use notif_testbed::{Campus, Kafka, KafkaOptions, Postgres, PostgresOptions, TestDatabase, campus};
+use notif_testbed::{
+    Campus, Kafka, KafkaOptions, Postgres, PostgresOptions, TestDatabase, campus, process,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -71,18 +72,8 @@ impl Stage {
     /// Starts the servers, produces `events` campus events, and records them once.
     pub(crate) fn set_up(events: u32) -> Result<Self> {
         heading("Private servers, and a campus of events recorded once");
-        let programs = env::current_exe()?
-            .parent()
-            .context("this program is in no folder")?
-            .to_owned();
-        for program in ["notif-poll", "notif-api"] {
-            let file = programs.join(program);
-            ensure!(
-                file.is_file(),
-                "no {}\nhint: cargo build --release --bins",
-                file.display()
-            );
-        }
+        let programs =
+            process::programs_beside(&["notif-poll", "notif-api"], "cargo build --release --bins")?;
         let options = PostgresOptions {
             durable: true,
             settings: SETTINGS

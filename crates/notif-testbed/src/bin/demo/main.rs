@@ -113,19 +113,8 @@ impl Stage {
     /// Both servers, the schema, the topics.
     fn set_up() -> Result<Self> {
         heading("Private servers, in temporary folders");
-        let here = env::current_exe()?;
-        let programs = here
-            .parent()
-            .context("this program is in no folder")?
-            .to_owned();
-        for program in ["notif-poll", "notif-api"] {
-            let file = programs.join(program);
-            ensure!(
-                file.is_file(),
-                "no {}\nhint: cargo build --bins",
-                file.display()
-            );
-        }
+        let programs =
+            process::programs_beside(&["notif-poll", "notif-api"], "cargo build --bins")?;
         // together: each leaves a processor idle
         let kafka = thread::spawn(|| Kafka::start(&KafkaOptions::default()));
         let postgres = Postgres::start(&PostgresOptions::default())?;
