@@ -1,18 +1,20 @@
-//! The door to the store: who may go through, for how long, and on which thread.
+//! The door to the store: who may go through, and for how long.
 //!
-//! diesel blocks, so its work is done on threads of their own. There are as many permits as
-//! connections; a request waits for one without a thread, in a bounded queue, for a bounded time. So
-//! a thread that works has a connection at once, and what cannot be answered soon is told so.
+//! There are as many permits as connections; a request waits for one in a bounded queue, for a
+//! bounded time. So who works has a connection at once, and what cannot be answered soon is told so.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::rt::time::timeout;
 use actix_web::web;
-use notif_core::store::{DatabaseUrl, Pool, PoolOptions, StoreError};
-use tokio::sync::{Mutex, Semaphore};
+use notif_core::store::{DatabaseUrl, Pool, PoolOptions, Read, StoreError};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, WAITING};
+
+mod question;
+mod socket;
 
 /// How long a request waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(2);
@@ -21,6 +23,9 @@ const QUEUE_MAX: usize = 1000;
 /// How long a read may take once it is its turn. Longer than the statement timeout twice (a read on
 /// a broken connection is asked again): only a server that is there but silent reaches it.
 const READ_LIMIT: Duration = Duration::from_secs(5);
+/// An answer beyond this many bytes is made into a reply on a thread of its own: the HTTP thread has
+/// others to serve meanwhile. Below, the hand-over takes longer than the work.
+const LARGE: usize = 64 * 1024;
 /// How long a write may take once it is its turn.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one answer about the database's health is good for: probes must not be a load.
@@ -31,47 +36,81 @@ const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 /// The connections of this process, and who may use them.
 pub(crate) struct Database {
     pool: Pool,
-    permits: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    writing: Arc<Semaphore>,
     queue: Semaphore,
     health: Mutex<Option<(Instant, Result<(), Problem>)>>,
 }
 
 impl Database {
-    /// `connections` for requests, and one more for probes: an overload must not look like a
-    /// failure. Connects in the background.
+    /// `connections` to read with, half as many to write with, and one more for probes: an overload
+    /// must not look like a failure. Connects in the background.
     pub(crate) fn new(url: &DatabaseUrl, connections: u32, prepared_statements: bool) -> Self {
-        let pool = Pool::new(PoolOptions {
+        let writers = writers(connections);
+        let pool = Pool::new(&PoolOptions {
             url: url.clone(),
-            size: connections.saturating_add(1),
+            readers: connections,
+            writers: writers.saturating_add(1),
             prepared_statements,
         });
-        let permits = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
             pool,
-            permits: Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))),
+            reading: permits(connections),
+            writing: permits(writers),
             queue: Semaphore::new(QUEUE_MAX),
             health: Mutex::new(None),
         }
     }
 
-    /// Does a read's work on a thread that may block.
+    /// Asks, and understands the answer.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Pool) -> Result<T, StoreError> + Send + 'static,
+        read: Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
-        self.run(READ_LIMIT, work).await?.ok_or_else(|| {
-            Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
-        })
+        let (statement, understand) = read?.split();
+        let permit = self.turn(&self.reading).await?;
+        let pool = self.pool.clone();
+        // A task of its own: a client that goes away would take the question's connection with it.
+        let asking = actix_web::rt::spawn(async move {
+            let answer = timeout(READ_LIMIT, question::ask(&pool, &statement)).await;
+            drop(permit);
+            answer
+        });
+        let answer = match asking.await {
+            Ok(Ok(answer)) => answer?,
+            Ok(Err(_elapsed)) => {
+                return Err(Problem::DatabaseUnavailable(format!(
+                    "no answer to a read within {READ_LIMIT:?}"
+                )));
+            }
+            Err(_task_died) => return Err(died()),
+        };
+        if answer.memory() <= LARGE {
+            return Ok(understand(&answer)?);
+        }
+        let understood = web::block(move || understand(&answer)).await;
+        Ok(understood.map_err(|_thread_died| died())??)
     }
 
-    /// Does a write's work on a thread that may block.
+    /// Does a write's work on a thread that may block. It goes on where the caller went away or it
+    /// takes too long, and keeps its permit until it is done, so that threads never outnumber
+    /// connections.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Pool) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.run(WRITE_LIMIT, work)
-            .await?
-            .ok_or(Problem::WriteTimedOut)
+        let permit = self.turn(&self.writing).await?;
+        let pool = self.pool.clone();
+        let working = web::block(move || {
+            let outcome = work(&pool);
+            drop(permit);
+            outcome
+        });
+        match timeout(WRITE_LIMIT, working).await {
+            Ok(Ok(outcome)) => Ok(outcome?),
+            Ok(Err(_thread_died)) => Err(died()),
+            Err(_elapsed) => Err(Problem::WriteTimedOut),
+        }
     }
 
     /// Whether the database is there and its schema fits.
@@ -90,7 +129,7 @@ impl Database {
         );
         let answer = match asked.await {
             Ok(Ok(outcome)) => outcome.map_err(Problem::from),
-            Ok(Err(_thread_died)) => Err(Problem::Internal("the health check died".to_owned())),
+            Ok(Err(_thread_died)) => Err(died()),
             Err(_elapsed) => Err(Problem::DatabaseUnavailable(format!(
                 "no answer to the health check within {HEALTH_LIMIT:?}"
             ))),
@@ -99,34 +138,35 @@ impl Database {
         answer
     }
 
-    /// None where the work is not done in time; it goes on and keeps its permit until it is, so
-    /// that threads never outnumber connections.
-    async fn run<T: Send + 'static>(
-        &self,
-        limit: Duration,
-        work: impl FnOnce(&Pool) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<Option<T>, Problem> {
+    /// Waits for one of the permits.
+    async fn turn(&self, permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Ok(permit);
+        }
         let place = self
             .queue
             .try_acquire()
             .map_err(|_full| Problem::Busy(WAITING))?;
-        let turn = timeout(TURN_LIMIT, Arc::clone(&self.permits).acquire_owned()).await;
-        let permit = match turn {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_closed)) => return Err(Problem::Draining),
-            Err(_elapsed) => return Err(Problem::Busy(WAITING)),
-        };
+        let turn = timeout(TURN_LIMIT, Arc::clone(permits).acquire_owned()).await;
         drop(place);
-        let pool = self.pool.clone();
-        let working = web::block(move || {
-            let outcome = work(&pool);
-            drop(permit);
-            outcome
-        });
-        match timeout(limit, working).await {
-            Ok(Ok(outcome)) => Ok(Some(outcome?)),
-            Ok(Err(_thread_died)) => Err(Problem::Internal("a thread died at its work".to_owned())),
-            Err(_elapsed) => Ok(None),
+        match turn {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_closed)) => Err(Problem::Draining),
+            Err(_elapsed) => Err(Problem::Busy(WAITING)),
         }
     }
+}
+
+/// How many connections at most write at the same time, of an API with so many to read with.
+pub(crate) fn writers(connections: u32) -> u32 {
+    connections.div_ceil(2)
+}
+
+fn permits(connections: u32) -> Arc<Semaphore> {
+    let permits = usize::try_from(connections).unwrap_or(usize::MAX);
+    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+}
+
+fn died() -> Problem {
+    Problem::Internal("a task died at its work".to_owned())
 }

@@ -12,7 +12,7 @@ use notif_core::store::{DatabaseUrl, Session, StoreError};
 
 use crate::app::{self, App};
 use crate::config::{Config, Settings};
-use crate::database::Database;
+use crate::database::{Database, writers};
 use crate::exit::Exit;
 
 /// How long open requests may take once the end has begun, seconds.
@@ -145,15 +145,17 @@ pub async fn serve(
         .tcp_nodelay(true)
         .shutdown_timeout(DRAIN_SECONDS)
         .shutdown_signal(stop)
-        // as many as work at once, of all workers together, and the one for probes
+        // as many as may block at once, of all workers together
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
         .workers(config.workers)
         .listen(listener)?;
     server.run().await
 }
 
+/// One for each write, for each large answer, and for probes.
 fn blocking_threads(pool_size: u32) -> usize {
-    usize::try_from(pool_size)
-        .unwrap_or(usize::MAX)
-        .saturating_add(2)
+    let threads = pool_size
+        .saturating_add(writers(pool_size))
+        .saturating_add(2);
+    usize::try_from(threads).unwrap_or(usize::MAX)
 }

@@ -11,14 +11,18 @@ pub mod database_url;
 pub mod error;
 pub mod gap;
 pub mod generation;
+mod libpq;
 pub mod migrate;
 pub mod notification;
 pub mod offset;
 pub mod pool;
+pub mod read;
 pub mod run;
 pub mod session;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
+pub use libpq::Answer;
 pub use pool::{Pool, PoolOptions};
+pub use read::Read;
 pub use session::Session;

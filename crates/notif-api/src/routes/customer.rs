@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::query::{FEED_LIMIT_DEFAULT, List, PageQuery};
-use notif_core::store::Pool;
+use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
@@ -26,11 +26,12 @@ pub(super) async fn feed(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         offset,
         after,
     };
-    let page = move |pool: &Pool| {
-        let page = pool.notification_page(&query)?;
-        let next = page.next(&query.list);
-        Ok((view::notifications(page.notifications), next))
-    };
+    let page = notification::notification_page(&query).map(|read| {
+        read.and_then(move |page| {
+            let next = page.next(&query.list);
+            Ok((view::notifications(page.notifications), next))
+        })
+    });
     let (text, next) = app.database.read(page).await?;
     reply::page(&app, text, Some(limit), next)
 }

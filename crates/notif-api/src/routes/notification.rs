@@ -2,6 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
@@ -14,9 +15,7 @@ use crate::view;
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let id = path::notification_id(&request, 1)?;
     Parameters::of(&request, &[]).done()?;
-    let found = app.database.read(move |pool| {
-        let detail = pool.notification_get(id)?;
-        Ok(view::detail(&detail))
-    });
-    reply::one(&app, found.await?)
+    let found = notification::notification_get(id)
+        .map(|read| read.and_then(|detail| Ok(view::detail(&detail))));
+    reply::one(&app, app.database.read(found).await?)
 }

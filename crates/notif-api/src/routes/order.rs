@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::query::{List, ORDER_ROWS_MAX, PageQuery};
-use notif_core::store::Pool;
+use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
@@ -25,11 +25,12 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         offset: 0,
         after,
     };
-    let page = move |pool: &Pool| {
-        let page = pool.notification_page(&query)?;
-        let next = page.next(&query.list);
-        Ok((view::notifications(page.notifications), next))
-    };
+    let page = notification::notification_page(&query).map(|read| {
+        read.and_then(move |page| {
+            let next = page.next(&query.list);
+            Ok((view::notifications(page.notifications), next))
+        })
+    });
     let (text, next) = app.database.read(page).await?;
     reply::page(&app, text, limit, next)
 }
@@ -38,11 +39,9 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let newest = app.database.read(move |pool| {
-        let newest = pool.order_latest(&order_id)?;
-        Ok(view::notification(&newest))
-    });
-    match newest.await {
+    let newest = notification::order_latest(&order_id)
+        .map(|read| read.and_then(|newest| Ok(view::notification(&newest))));
+    match app.database.read(newest).await {
         Ok(text) => reply::one(&app, text),
         Err(Problem::NotFound(_)) => Err(Problem::NotFound("notification of this order")),
         Err(other) => Err(other),

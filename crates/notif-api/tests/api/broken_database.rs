@@ -1,5 +1,6 @@
 //! The database is gone, silent, busy, or comes back.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
@@ -226,4 +227,53 @@ fn a_table_that_is_locked_is_503_in_bounded_time() {
     );
     holder.wait().unwrap();
     assert_eq!(world.server.get("/order/o-1").status, 200);
+}
+
+/// The server processes that the API reads with.
+fn readers(world: &World) -> String {
+    world.sql(
+        "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity \
+         WHERE application_name = 'notif-api' AND query NOT LIKE '%recorder_state%'",
+    )
+}
+
+#[test]
+fn a_statement_that_a_migration_makes_void_is_asked_again() {
+    let world = World::with(|config| config.pool_size = 1);
+    world.sql(&Row::new(1).text("order_id", "o-1").insert());
+    let before = world.server.get("/order/o-1/latest");
+    world.sql("ALTER TABLE notifications ALTER COLUMN source_service TYPE varchar(200)");
+    let after = world.server.get("/order/o-1/latest");
+    assert_eq!((after.status, after.text()), (200, before.text()));
+}
+
+#[test]
+fn a_client_that_goes_away_costs_no_connection() {
+    let world = World::with(|config| config.pool_size = 1);
+    world.sql(&Row::new(1).text("order_id", "o-1").insert());
+    assert_eq!(world.server.get("/order/o-1").status, 200);
+    let before = readers(&world);
+    let lock = "BEGIN; LOCK TABLE notifications; SELECT pg_sleep(60)";
+    let mut holder = psql(&world.database, lock).spawn().unwrap();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let seen = |what: &str, count: &str| {
+        wait_for(what, Duration::from_secs(10), || {
+            (world.sql(what) == count).then_some(())
+        })
+        .unwrap();
+    };
+    seen(asleep, "1");
+    let mut client = std::net::TcpStream::connect(world.server.address()).unwrap();
+    client
+        .write_all(b"GET /order/o-1/latest HTTP/1.1\r\nhost: test\r\n\r\n")
+        .unwrap();
+    seen(waiting, "1");
+    drop(client);
+    world.sql(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+    );
+    holder.wait().unwrap();
+    assert_eq!(world.server.get("/order/o-1").status, 200);
+    assert_eq!(readers(&world), before);
 }

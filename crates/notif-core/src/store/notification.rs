@@ -3,12 +3,11 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
-use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::{Jsonb, Nullable, Text};
 use uuid::Uuid;
 
 use self::cut::Cut;
-use super::{StoreError, batch};
+use super::{Read, StoreError, batch, read};
 use crate::notification::{ManualNotification, Notification, NotificationDetail};
 use crate::query::{Direction, Page, PageQuery, Subject};
 use crate::schema::notifications::dsl as n;
@@ -43,28 +42,17 @@ macro_rules! columns {
 }
 
 /// The newest notification of an order.
-pub(super) fn order_latest(
-    conn: &mut PgConnection,
-    order_id: &str,
-) -> Result<Notification, StoreError> {
-    Ok(latest_statement(order_id).get_result(conn)?)
-}
-
-fn latest_statement(
-    order_id: &str,
-) -> impl LoadQuery<'_, PgConnection, Notification> + QueryFragment<Pg> {
-    n::notifications
+pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
+    let newest = n::notifications
         .filter(n::order_id.eq(order_id))
         .order(n::notification_id.desc())
         .select(columns!(n::event.cast::<Text>()))
-        .limit(1)
+        .limit(1);
+    read::one(&newest)
 }
 
 /// One notification with all that is told of it.
-pub(super) fn notification_get(
-    conn: &mut PgConnection,
-    id: Uuid,
-) -> Result<NotificationDetail, StoreError> {
+pub fn notification_get(id: Uuid) -> Result<Read<NotificationDetail>, StoreError> {
     let row = n::notifications.find(id).select((
         columns!(n::event.cast::<Text>()),
         n::timestamp_type,
@@ -74,20 +62,19 @@ pub(super) fn notification_get(
         n::value_sha256,
         n::batch_id,
     ));
-    Ok(row.get_result(conn)?)
+    read::one(&row)
 }
 
 /// One page of a list. One statement, whose price is that of its rows.
-pub(super) fn notification_page(
-    conn: &mut PgConnection,
-    page: &PageQuery,
-) -> Result<Page, StoreError> {
-    let found: Vec<(Notification, bool)> = page_statement(page).load(conn)?;
-    let more = found.last().is_some_and(|(_, more)| *more);
-    Ok(Page {
-        notifications: found.into_iter().map(|(row, _)| row).collect(),
-        more,
-    })
+pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
+    let found = read::all::<_, (Notification, bool), _>(&page_statement(page))?;
+    Ok(found.and_then(|found| {
+        let more = found.last().is_some_and(|(_, more)| *more);
+        Ok(Page {
+            notifications: found.into_iter().map(|(row, _)| row).collect(),
+            more,
+        })
+    }))
 }
 
 fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {

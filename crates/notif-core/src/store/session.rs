@@ -23,15 +23,19 @@ use crate::record::PartitionId;
 /// offers is set where the connection string does not: five seconds to connect, and a dead host
 /// noticed within fifteen.
 pub(super) fn connect(url: &DatabaseUrl, application: &str) -> Result<PgConnection, StoreError> {
-    let url = url
-        .clone()
+    let url = with_limits(url, application);
+    Ok(PgConnection::establish(url.as_str())?)
+}
+
+/// The connection string with all limits of [`connect`].
+pub(super) fn with_limits(url: &DatabaseUrl, application: &str) -> DatabaseUrl {
+    url.clone()
         .with_default("connect_timeout", "5")
         .with_default("keepalives_idle", "5")
         .with_default("keepalives_interval", "3")
         .with_default("keepalives_count", "3")
         .with_default("tcp_user_timeout", "15000")
-        .with_default("application_name", application);
-    Ok(PgConnection::establish(url.as_str())?)
+        .with_default("application_name", application)
 }
 
 /// A connection.

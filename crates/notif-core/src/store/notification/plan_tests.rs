@@ -2,7 +2,6 @@
 //! about: the plan of the first day is the one that is kept.
 
 use diesel::connection::SimpleConnection;
-use diesel::debug_query;
 use diesel::sql_types::Text;
 use notif_testbed::Postgres;
 
@@ -17,12 +16,11 @@ struct PlanLine {
 }
 
 /// The plan of a statement whose bound values have these types, as the API's sessions make it.
-fn plan(statement: &impl QueryFragment<Pg>, types: &[&str]) -> String {
+fn plan<T: 'static>(read: Result<Read<T>, StoreError>, types: &[&str]) -> String {
     let database = Postgres::shared().create_database().unwrap();
     let mut conn = database.connect().unwrap();
     conn.batch_execute(SESSION).unwrap();
-    let text = debug_query::<Pg, _>(statement).to_string();
-    let (sql, _values) = text.split_once(" -- binds").unwrap();
+    let sql = read.unwrap().split().0.sql;
     let types_text = types.join(", ");
     conn.batch_execute(&format!("PREPARE asked ({types_text}) AS {sql}"))
         .unwrap();
@@ -65,10 +63,10 @@ fn a_page_goes_by_the_index_of_its_subject() {
     for (list, index) in lists {
         let first = page(list.clone(), None);
         let types = ["text", "bigint", "bigint", "bigint", "bigint"];
-        assert_goes_by(index, &plan(&page_statement(&first), &types));
+        assert_goes_by(index, &plan(notification_page(&first), &types));
         let next = page(list, Some(Uuid::nil()));
         let types = ["text", "uuid", "bigint", "bigint", "bigint", "bigint"];
-        let plan = plan(&page_statement(&next), &types);
+        let plan = plan(notification_page(&next), &types);
         assert_goes_by(index, &plan);
         // the place in the list is found in the index, not by reading up to it
         let condition = plan
@@ -81,6 +79,6 @@ fn a_page_goes_by_the_index_of_its_subject() {
 
 #[test]
 fn the_latest_of_an_order_goes_by_its_index() {
-    let plan = plan(&latest_statement("o-1"), &["text", "bigint"]);
+    let plan = plan(order_latest("o-1"), &["text", "bigint"]);
     assert_goes_by("notifications_order", &plan);
 }
