@@ -69,22 +69,10 @@ impl Database {
     ) -> Result<T, Problem> {
         let (statement, understand) = read?.split();
         let permit = self.turn(&self.reading).await?;
-        let pool = self.pool.clone();
-        // A task of its own: a client that goes away would take the question's connection with it.
-        let asking = actix_web::rt::spawn(async move {
-            let answer = timeout(READ_LIMIT, question::ask(&pool, &statement)).await;
-            drop(permit);
-            answer
-        });
-        let answer = match asking.await {
-            Ok(Ok(answer)) => answer?,
-            Ok(Err(_elapsed)) => {
-                return Err(Problem::DatabaseUnavailable(format!(
-                    "no answer to a read within {READ_LIMIT:?}"
-                )));
-            }
-            Err(_task_died) => return Err(died()),
-        };
+        let asking = question::ask(&self.pool, &statement, permit);
+        let answer = timeout(READ_LIMIT, asking).await.map_err(|_elapsed| {
+            Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
+        })??;
         if answer.memory() <= LARGE {
             return Ok(understand(&answer)?);
         }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use env_logger::Target;
 use env_logger::fmt::Formatter;
 use log::Record;
 use serde_json::json;
@@ -12,6 +13,8 @@ use crate::cli::LogFormat;
 pub fn set_up(filter: &str, format: LogFormat) {
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(filter);
+    // as it is: the default looks through each line for colours, of which there are none
+    builder.target(Target::Pipe(Box::new(std::io::stderr())));
     match format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),

@@ -1,12 +1,15 @@
 //! One question to PostgreSQL, on the HTTP thread: asked, waited for without a thread, answered.
 
+use std::io;
 use std::time::Duration;
 
-use actix_web::rt::time::sleep;
-use notif_core::store::pool::{Progress, Reader};
+use actix_web::rt::time::{sleep, timeout};
+use notif_core::store::pool::{PooledReader, Progress, Reader, Wait};
 use notif_core::store::read::Statement;
 use notif_core::store::{Answer, Pool, StoreError};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::READ_LIMIT;
 use super::socket::Socket;
 
 /// How long to look away while the pool has no connection ready: it is making one.
@@ -14,54 +17,106 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often to look.
 const LOOKS: u32 = 200;
 
-/// Asks; once more on another connection where the first turns out to be broken. Whoever drops this
-/// half-way costs the connection.
-pub(super) async fn ask(pool: &Pool, statement: &Statement) -> Result<Answer, StoreError> {
-    match attempt(pool, statement).await {
-        Err(StoreError::Unreachable(_)) => attempt(pool, statement).await,
-        outcome => outcome,
+/// Asks; once more on another connection where the first turns out to be broken.
+///
+/// It may be dropped half-way, by a client that goes away. Then the question is heard to its end
+/// without it, and the permit kept until then: to close the connection instead would let clients
+/// that come and go cost a new one each.
+pub(super) async fn ask(
+    pool: &Pool,
+    statement: &Statement,
+    permit: OwnedSemaphorePermit,
+) -> Result<Answer, StoreError> {
+    let mut permit = Some(permit);
+    for last in [false, true] {
+        let mut asking = Asking {
+            reader: Some(take(pool).await?),
+            permit: permit.take(),
+        };
+        match asking.exchange(statement).await {
+            Err(StoreError::Unreachable(_)) if !last => permit = asking.permit.take(),
+            outcome => return outcome,
+        }
     }
+    Err(pool.reader_missed())
 }
 
-async fn attempt(pool: &Pool, statement: &Statement) -> Result<Answer, StoreError> {
+/// A connection that may be expected to work.
+async fn take(pool: &Pool) -> Result<PooledReader, StoreError> {
     for _ in 0..LOOKS {
         let Some(mut reader) = pool.reader()? else {
             sleep(PAUSE).await;
             continue;
         };
         // a suspect that does not answer is the pool's to replace
-        if reader.is_suspect()
-            && exchange(&mut reader, &Statement::sign_of_life())
+        if !reader.is_suspect()
+            || exchange(&mut reader, &Statement::sign_of_life())
                 .await
-                .is_err()
+                .is_ok()
         {
-            continue;
+            return Ok(reader);
         }
-        return exchange(&mut reader, statement).await;
     }
     Err(pool.reader_missed())
 }
 
+/// A connection with a question under way.
+struct Asking {
+    reader: Option<PooledReader>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Asking {
+    async fn exchange(&mut self, statement: &Statement) -> Result<Answer, StoreError> {
+        match &mut self.reader {
+            Some(reader) => exchange(reader, statement).await,
+            None => Err(StoreError::Internal("no connection to ask".to_owned())),
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let Some(mut reader) = self.reader.take().filter(|reader| reader.is_asking()) else {
+            return;
+        };
+        let permit = self.permit.take();
+        drop(actix_web::rt::spawn(async move {
+            // where even that takes too long, the connection is closed
+            let heard = timeout(READ_LIMIT, answer(&mut reader, Wait::ReadOrWrite)).await;
+            log::debug!("a question without a listener, answered: {}", heard.is_ok());
+            drop(reader);
+            drop(permit);
+        }));
+    }
+}
+
 async fn exchange(reader: &mut Reader, statement: &Statement) -> Result<Answer, StoreError> {
-    let mut wait = reader.ask(statement)?;
+    let wait = reader.ask(statement)?;
+    answer(reader, wait).await
+}
+
+/// Waits for the answer to what was asked.
+async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreError> {
+    let socket = Socket::of(reader).map_err(|error| cannot_wait(&error))?;
     loop {
-        let socket = Socket::register(reader.socket(), wait).map_err(|error| cannot_wait(&error))?;
+        let changed = socket.changed(wait).await;
+        changed.map_err(|error| cannot_wait(&error))?;
         loop {
-            socket.ready().await.map_err(|error| cannot_wait(&error))?;
             match reader.advance()? {
-                Progress::Answered(answer) => return Ok(answer),
-                Progress::Waiting(next) if next == wait => {
-                    socket.look_again().await.map_err(|error| cannot_wait(&error))?;
+                Progress::Answered(answer) => {
+                    socket.keep(reader);
+                    return Ok(answer);
                 }
-                Progress::Waiting(next) => {
-                    wait = next;
-                    break;
-                }
+                Progress::Waiting(next) => wait = next,
+            }
+            if !socket.holds_more() {
+                break;
             }
         }
     }
 }
 
-fn cannot_wait(error: &std::io::Error) -> StoreError {
+fn cannot_wait(error: &io::Error) -> StoreError {
     StoreError::Internal(format!("cannot wait for a socket: {error}"))
 }

@@ -2,59 +2,73 @@
 
 #![expect(unsafe_code, reason = "the one call that tokio cannot check for us")]
 
+use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
-use notif_core::store::pool::Wait;
+use notif_core::store::pool::{Reader, Wait};
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{Interest, Ready};
 
-/// A socket within the event loop of this thread, until it is dropped.
+/// A socket within the event loop of this thread, until it is dropped. It stays with its connection
+/// from one question to the next: to register it anew each time takes two system calls.
 pub(super) struct Socket {
     registered: AsyncFd<Arc<OwnedFd>>,
-    interest: Interest,
+    thread: ThreadId,
 }
 
 impl Socket {
-    pub(super) fn register(socket: Arc<OwnedFd>, wait: Wait) -> io::Result<Self> {
+    /// The socket of a connection, registered where this thread waits.
+    pub(super) fn of(reader: &mut Reader) -> io::Result<Box<Self>> {
+        let kept = reader.companion().take();
+        let kept = kept.and_then(|kept: Box<dyn Any + Send>| kept.downcast::<Self>().ok());
+        let thread = thread::current().id();
+        match kept {
+            Some(socket) if socket.thread == thread => Ok(socket),
+            elsewhere => {
+                drop(elsewhere);
+                let registered = register(reader.socket())?;
+                Ok(Box::new(Self { registered, thread }))
+            }
+        }
+    }
+
+    /// Leaves it with the connection.
+    pub(super) fn keep(self: Box<Self>, reader: &mut Reader) {
+        *reader.companion() = Some(self);
+    }
+
+    /// Waits until it is worth a look, and takes note: what is told once is not told again.
+    pub(super) async fn changed(&self, wait: Wait) -> io::Result<()> {
         let interest = match wait {
             Wait::Read => Interest::READABLE,
             Wait::ReadOrWrite => Interest::READABLE | Interest::WRITABLE,
         };
-        // SAFETY: tokio asks for the descriptor when it registers and when it takes leave, and needs
-        // the same one, open, both times. An `OwnedFd` cannot be given another descriptor, and the
-        // `Arc`, of which the registration holds a part, keeps it open.
-        let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
-        Ok(Self {
-            registered: registered.map_err(|error| error.into_parts().1)?,
-            interest,
-        })
-    }
-
-    /// Waits until it is worth a look. True again and again until [`Self::look_again`].
-    pub(super) async fn ready(&self) -> io::Result<()> {
-        self.registered.ready(self.interest).await.map(|_guard| ())
-    }
-
-    /// Says that libpq has taken what it had room for, and waits for more.
-    ///
-    /// The kernel tells of a change only: to wait for one while the socket still holds something
-    /// would be to wait for ever. So the socket is looked into, and what arrives in between is told
-    /// again, because a readiness that is newer than the guard is not cleared by it.
-    pub(super) async fn look_again(&self) -> io::Result<()> {
-        let mut guard = self.registered.ready(self.interest).await?;
-        guard.clear_ready_matching(Ready::WRITABLE);
-        let mut byte = [MaybeUninit::uninit()];
-        match SockRef::from(guard.get_inner()).peek(&mut byte) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                guard.clear_ready_matching(Ready::READABLE);
-            }
-            // there is more, or the end, or an error: libpq finds out
-            _ => {}
-        }
+        self.registered.ready(interest).await?.clear_ready();
         Ok(())
     }
+
+    /// Does it hold something still? The kernel tells of a change only: to wait for one while libpq
+    /// left something for want of room would be to wait for ever.
+    pub(super) fn holds_more(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        match SockRef::from(self.registered.get_ref()).peek(&mut byte) {
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+            // the end counts too: libpq finds out
+            Ok(_) => true,
+        }
+    }
+}
+
+fn register(socket: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    // SAFETY: tokio asks for the descriptor when it registers and when it takes leave, and needs the
+    // same one, open, both times. An `OwnedFd` cannot be given another descriptor, and the `Arc`, of
+    // which the registration holds a part, keeps it open.
+    let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
+    registered.map_err(|error| error.into_parts().1)
 }

@@ -25,6 +25,9 @@ mod writer;
 
 pub use reader::{Progress, Reader, Wait};
 
+/// A reader that goes back to its pool when it is dropped.
+pub type PooledReader = PooledConnection<Readers>;
+
 /// How long a connection is waited for, in slices: between two of them the pool looks whether
 /// waiting still makes sense.
 const WAIT_SLICE: Duration = Duration::from_millis(50);
@@ -97,7 +100,7 @@ impl Pool {
     }
 
     /// A connection to read with, at once; none where all are in use or on their way.
-    pub fn reader(&self) -> Result<Option<PooledConnection<Readers>>, StoreError> {
+    pub fn reader(&self) -> Result<Option<PooledReader>, StoreError> {
         if let Some(reader) = self.readers.try_get() {
             return Ok(Some(reader));
         }

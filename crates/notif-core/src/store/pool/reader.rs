@@ -1,8 +1,9 @@
 //! A connection to read with, on which no thread waits.
 //!
 //! The caller asks, waits for the socket in its own way, and lets the reader advance until it has
-//! the answer. A reader that is given back before that is closed, so ask where nobody interrupts.
+//! the answer. A reader that is given back before that is closed.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -30,6 +31,8 @@ pub struct Reader {
     /// The names of the statements that are prepared; none where they are not to be.
     kept: Option<HashMap<String, CString>>,
     question: Option<Question>,
+    /// What the caller keeps with it, see [`Self::companion`].
+    companion: Option<Box<dyn Any + Send>>,
 }
 
 /// What was asked and is not answered yet.
@@ -69,6 +72,17 @@ impl Reader {
     /// The socket to wait on: a descriptor of its own, which is the caller's to register.
     pub fn socket(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.socket)
+    }
+
+    /// A place for what the caller's way of waiting keeps of the socket from one question to the next.
+    /// It goes when the connection goes.
+    pub fn companion(&mut self) -> &mut Option<Box<dyn Any + Send>> {
+        &mut self.companion
+    }
+
+    /// Is a question under way?
+    pub fn is_asking(&self) -> bool {
+        self.question.is_some()
     }
 
     /// Has another connection turned out to be broken since this one gave a sign of life? Then ask
@@ -239,6 +253,7 @@ impl Readers {
             broken: false,
             kept: self.options.prepared_statements.then(HashMap::new),
             question: None,
+            companion: None,
         })
     }
 }
