@@ -78,7 +78,8 @@ BEGIN
         SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
         WHERE pronamespace = here::regnamespace AND proowner <> to_regrole('notif_owner')
           AND proname IN ('notifications_is_admin', 'notifications_refuse_truncate',
-                          'notifications_refuse_delete', 'notifications_refuse_update')
+                          'notifications_refuse_delete', 'notifications_refuse_update',
+                          'recorder_state_refuse_step_back')
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO notif_owner', thing.kind, thing.name);
     END LOOP;

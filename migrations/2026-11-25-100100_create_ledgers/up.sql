@@ -86,6 +86,8 @@ CREATE TABLE batches (
     committed_at timestamptz NOT NULL,
     rows         int         NOT NULL
 );
+-- the poller removes old ones: they moved an offset over markers or a loss, and wrote no row
+CREATE INDEX batches_without_rows ON batches (committed_at) WHERE rows = 0;
 CREATE SEQUENCE batches_batch_id_seq AS bigint OWNED BY batches.batch_id;
 
 COMMENT ON TABLE batches IS 'One row a write transaction';

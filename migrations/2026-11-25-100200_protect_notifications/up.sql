@@ -81,3 +81,20 @@ COMMENT ON FUNCTION notifications_is_admin(oid) IS 'May the current user prune a
 COMMENT ON FUNCTION notifications_refuse_truncate() IS 'Refuses every TRUNCATE of notifications';
 COMMENT ON FUNCTION notifications_refuse_delete() IS 'Refuses every DELETE of notifications but the prune of an admin';
 COMMENT ON FUNCTION notifications_refuse_update() IS 'Refuses every UPDATE of notifications but the redaction of an admin';
+
+-- Whoever may count forward could count back, and then a reader that goes by commit_seq would pass
+-- rows for ever. The condition stands in the trigger, so a commit pays for a comparison only.
+CREATE FUNCTION recorder_state_refuse_step_back() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path FROM CURRENT
+AS $$
+BEGIN
+    RAISE EXCEPTION 'commit_seq never goes back: it is the order in which readers see transactions';
+END
+$$;
+
+CREATE TRIGGER recorder_state_no_step_back BEFORE UPDATE ON recorder_state
+    FOR EACH ROW WHEN (NEW.commit_seq < OLD.commit_seq)
+    EXECUTE FUNCTION recorder_state_refuse_step_back();
+
+COMMENT ON FUNCTION recorder_state_refuse_step_back() IS 'Refuses every UPDATE that sets commit_seq back';

@@ -97,6 +97,34 @@ impl PartitionSlice {
         self.gap.map_or(self.expected.next(), |gap| gap.to)
     }
 
+    /// Cuts it off before a row that cannot be written: what stands before it can.
+    pub fn cut_before(&mut self, row: usize) {
+        let Some(offset) = self.rows.iter().nth(row).and_then(|row| row.offset()) else {
+            return;
+        };
+        self.rows.truncate(row);
+        self.reached = NextOffset::at(offset);
+        self.value_bytes = 0;
+        self.unparseable = 0;
+        self.witness = None;
+        for row in self.rows.iter() {
+            let bytes = row
+                .value("value_bytes")
+                .and_then(|bytes| bytes.try_into().ok());
+            let bytes = bytes.map_or(0, i32::from_be_bytes);
+            self.value_bytes = self.value_bytes.saturating_add(i64::from(bytes));
+            let unparseable = row.value("status") == Some(b"unparseable");
+            self.unparseable = self.unparseable.saturating_add(i64::from(unparseable));
+            self.witness = row.offset().map(|offset| Witness {
+                offset,
+                timestamp_ms: row.integer("kafka_timestamp_ms"),
+                sha256: row
+                    .value("value_sha256")
+                    .and_then(|hash| hash.try_into().ok()),
+            });
+        }
+    }
+
     /// Does it move anything?
     pub fn moves(&self) -> bool {
         self.reached > self.expected.next()

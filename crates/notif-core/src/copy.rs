@@ -15,9 +15,38 @@ pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What ends it: a row of -1 columns.
 pub const TRAILER: &[u8] = &[0xff, 0xff];
 
-/// The number of columns, in the order in which [`RowBuffer::push`] writes them; the statement in
+/// The columns, in the order in which [`RowBuffer::push`] writes them; the statement in
 /// `store::commit` names them in the same order.
-const COLUMNS: i16 = 25;
+pub const COLUMNS: [&str; 25] = [
+    "notification_id",
+    "customer_id",
+    "runner_id",
+    "order_id",
+    "event",
+    "status",
+    "created_at",
+    "source_topic",
+    "event_type",
+    "correlation_id",
+    "source_service",
+    "occurred_at",
+    "kafka_timestamp_ms",
+    "timestamp_type",
+    "source_partition",
+    "source_offset",
+    "topic_generation",
+    "message_key",
+    "headers",
+    "raw",
+    "raw_reason",
+    "value_bytes",
+    "value_sha256",
+    "event_bytes",
+    "batch_id",
+];
+
+/// Their number as it stands in front of each row.
+const COLUMN_COUNT: i16 = 25;
 
 /// Bytes of the last column: its length word and a bigint.
 const BATCH_ID_BYTES: usize = 8;
@@ -37,7 +66,7 @@ impl RowBuffer {
     /// Appends a row.
     pub fn push(&mut self, row: &NewNotification) {
         let out = &mut self.bytes;
-        out.extend_from_slice(&COLUMNS.to_be_bytes());
+        out.extend_from_slice(&COLUMN_COUNT.to_be_bytes());
         field(out, row.notification_id.as_bytes());
         text(out, row.customer_id.as_deref());
         text(out, row.runner_id.as_deref());
@@ -91,9 +120,69 @@ impl RowBuffer {
         }
     }
 
+    /// The rows, taken apart.
+    pub fn iter(&self) -> impl Iterator<Item = RowFields<'_>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| RowFields {
+            bytes: self.bytes.get(start..end).unwrap_or_default(),
+        })
+    }
+
+    /// Keeps the first `rows`.
+    pub fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The rows, without header and trailer.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+/// One row, taken apart again: for the rare case that something about it went wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct RowFields<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> RowFields<'a> {
+    /// The value of a column as PostgreSQL's binary format has it; none for NULL.
+    pub fn value(&self, column: &str) -> Option<&'a [u8]> {
+        let place = COLUMNS.iter().position(|name| *name == column)?;
+        self.values().nth(place).flatten()
+    }
+
+    /// `source_offset`.
+    pub fn offset(&self) -> Option<i64> {
+        self.integer("source_offset")
+    }
+
+    /// A bigint column.
+    pub fn integer(&self, column: &str) -> Option<i64> {
+        Some(i64::from_be_bytes(self.value(column)?.try_into().ok()?))
+    }
+
+    /// All values, each for itself.
+    pub fn to_values(self) -> Vec<Option<Vec<u8>>> {
+        self.values()
+            .map(|value| value.map(<[u8]>::to_vec))
+            .collect()
+    }
+
+    fn values(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
+        let mut rest = self.bytes.get(2..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            // -1 is NULL
+            let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+                rest = behind;
+                return Some(None);
+            };
+            let (value, behind) = behind.split_at_checked(length)?;
+            rest = behind;
+            Some(Some(value))
+        })
     }
 }
 

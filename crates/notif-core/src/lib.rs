@@ -41,4 +41,6 @@ pub mod query;
 #[rustfmt::skip]
 pub mod schema;
 
+pub mod stop;
+
 pub mod store;

@@ -17,8 +17,10 @@ pub mod notification;
 pub mod offset;
 pub mod pool;
 pub mod read;
+pub mod refusal;
 pub mod run;
 pub mod session;
+pub mod stop;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;

@@ -12,10 +12,11 @@
 mod budget;
 mod lane;
 mod lanes;
+mod outcome;
 mod reading;
 mod shared;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -30,6 +31,7 @@ use crate::deadline::{Deadline, WaitsFor};
 use crate::kafka::{Client, KafkaError};
 use lane::{Filler, Item, Weighed};
 use lanes::Lanes;
+pub(crate) use outcome::{Consequence, Drained, Outcome, Problem};
 use reading::Reading;
 use shared::Shared;
 
@@ -50,6 +52,8 @@ pub(crate) struct Task {
     pub(crate) witness: Option<Witness>,
     /// The captured end.
     pub(crate) to: EndOffset,
+    /// Records that are to be kept as raw bytes, because PostgreSQL refused them otherwise.
+    pub(crate) refused: BTreeSet<i64>,
 }
 
 impl Task {
@@ -57,54 +61,19 @@ impl Task {
     fn length(&self) -> i64 {
         self.from.distance_to(self.to)
     }
-}
 
-/// What a run did with one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Drained {
-    /// Where the next run goes on: what is committed.
-    pub(crate) next: NextOffset,
-    /// Records stored.
-    pub(crate) records: i64,
-    /// Is everything up to the captured end stored?
-    pub(crate) done: bool,
-    /// Another run is at it.
-    pub(crate) left: bool,
-    /// Why reading it ended early, where it was no matter of time.
-    pub(crate) problem: Option<String>,
-}
-
-/// What a run did.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// For each task.
-    pub(crate) partitions: HashMap<PartitionId, Drained>,
-    /// Records stored.
-    pub(crate) records: i64,
-    /// Bytes of their values.
-    pub(crate) bytes: i64,
-    /// How many could not be opened.
-    pub(crate) unparseable: i64,
-    /// The brokers were lost, and nothing more could be read.
-    pub(crate) kafka_lost: Option<String>,
-    /// Why writing stopped.
-    pub(crate) failure: Option<StoreError>,
-}
-
-impl Outcome {
-    /// Adds tasks that other runs are at.
-    pub(crate) fn leave(&mut self, tasks: &[Task]) {
-        let left = tasks.iter().map(|task| {
-            let drained = Drained {
-                next: task.last.next(),
-                records: 0,
-                done: false,
-                left: true,
-                problem: None,
-            };
-            (task.id.clone(), drained)
-        });
-        self.partitions.extend(left);
+    /// The same from where it is stored now, with these records as raw bytes.
+    fn again_from(&self, next: NextOffset, refused: BTreeSet<i64>) -> Self {
+        let mut again = self.clone();
+        again.refused = refused;
+        if next > self.last.next() {
+            // the loss is written with what came behind it, and the witness was heard
+            again.last = next.last_consumed();
+            again.gap = None;
+            again.from = next;
+            again.witness = None;
+        }
+        again
     }
 }
 
@@ -125,7 +94,10 @@ pub(crate) fn run(
     clock: RunClock,
     deadline: &Deadline,
 ) -> (Option<Session>, Result<Outcome, KafkaError>) {
-    let shared = Shared::new(run_id);
+    let refused = tasks
+        .iter()
+        .map(|task| (task.id.clone(), task.refused.clone()));
+    let shared = Shared::new(run_id, refused.collect());
     let mut reading = match Reading::new(client, tasks, &shared, deadline) {
         Ok(reading) => reading,
         Err(error) => return (Some(session), Err(error)),

@@ -89,6 +89,29 @@ impl Connection {
         }
     }
 
+    /// Runs a statement with its values, whose types the server knows best. Waits.
+    pub(super) fn run(&mut self, sql: &str, values: &Values) -> Result<Answer, String> {
+        let (sql, arrays) = (text(sql)?, Arrays::of(values)?);
+        // SAFETY: as in `send_prepared`; null for the types leaves all of them to the server.
+        let raw = unsafe {
+            sys::PQexecParams(
+                self.0.as_ptr(),
+                sql.as_ptr(),
+                arrays.count,
+                ptr::null(),
+                arrays.pointers.as_ptr(),
+                arrays.lengths.as_ptr(),
+                arrays.formats.as_ptr(),
+                BINARY,
+            )
+        };
+        let answer = NonNull::new(raw).map(Answer).ok_or_else(|| self.error())?;
+        if self.is_broken() {
+            return Err(answer.message());
+        }
+        Ok(answer)
+    }
+
     /// Sends a statement to be kept under a name.
     pub(super) fn send_prepare(
         &mut self,
@@ -232,6 +255,11 @@ impl Answer {
         self.error_field(sys::PG_DIAG_MESSAGE_PRIMARY)
             // SAFETY: as in `is_good`; the message is copied at once.
             .unwrap_or_else(|| unsafe { words(sys::PQresultErrorMessage(self.0.as_ptr())) })
+    }
+
+    /// The constraint that was violated, where the error is about one.
+    pub(super) fn constraint(&self) -> Option<String> {
+        self.error_field(sys::PG_DIAG_CONSTRAINT_NAME)
     }
 
     fn error_field(&self, code: u8) -> Option<String> {

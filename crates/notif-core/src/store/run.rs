@@ -93,7 +93,8 @@ pub struct RunEnd {
     pub detail: Option<String>,
 }
 
-/// Writes the end of a run, and forgets some of the runs that ended over 30 days ago.
+/// Writes the end of a run, and forgets some of what is over 30 days old: runs, and write
+/// transactions that wrote no notification.
 pub fn run_end_in_txn(conn: &mut PgConnection, end: &RunEnd) -> Result<(), StoreError> {
     diesel::sql_query(
         "UPDATE poll_runs SET ended_at = $2, outcome = $3, exit_code = $4, exit_codes = $5, \
@@ -112,6 +113,11 @@ pub fn run_end_in_txn(conn: &mut PgConnection, end: &RunEnd) -> Result<(), Store
     diesel::sql_query(
         "DELETE FROM poll_runs WHERE run_id IN (SELECT run_id FROM poll_runs \
          WHERE started_at < clock_timestamp() - interval '30 days' ORDER BY started_at LIMIT 1000)",
+    )
+    .execute(conn)?;
+    diesel::sql_query(
+        "DELETE FROM batches WHERE batch_id IN (SELECT batch_id FROM batches WHERE rows = 0 \
+         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000)",
     )
     .execute(conn)?;
     Ok(())

@@ -12,12 +12,15 @@ use super::offset::{
     FirstOffset, Observation, OffsetRow, history_list, offset_insert_first, offset_list,
     offset_observe_in_txn,
 };
+use super::refusal::{Refusal, batch_try};
 use super::run::{RunEnd, RunStart, cluster_fix, run_begin, run_end_in_txn};
+use super::stop::partition_stop_in_txn;
 use super::{DatabaseUrl, StoreError, batch, migrate};
 use crate::batch::Batch;
 use crate::offset::LastConsumed;
 use crate::plan::History;
 use crate::record::PartitionId;
+use crate::stop::Stop;
 
 /// Connects. libpq has no time-out of its own for a server that vanished, so every one that it
 /// offers is set where the connection string does not: five seconds to connect, and a dead host
@@ -39,12 +42,12 @@ pub(super) fn with_limits(url: &DatabaseUrl, application: &str) -> DatabaseUrl {
 }
 
 /// A connection.
-pub struct Session(PgConnection);
+pub struct Session(PgConnection, DatabaseUrl);
 
 impl Session {
     /// Connects, with every time limit that libpq has.
     pub fn connect(url: &DatabaseUrl, application: &str) -> Result<Self, StoreError> {
-        connect(url, application).map(Self)
+        Ok(Self(connect(url, application)?, url.clone()))
     }
 
     /// Brings the schema up to date; the migrations that ran. See [`migrate::migrate`].
@@ -137,8 +140,13 @@ impl Session {
         batch_commit(&mut self.0, run_id, batch)
     }
 
-    /// Ends a run, in one small transaction: what was seen of each partition, the losses that this
-    /// run tells of, and how it ended, which `end` decides once it knows the losses.
+    /// Which rows of a batch PostgreSQL refuses. Writes nothing. See [`super::refusal`].
+    pub fn batch_try(&self, batch: &Batch) -> Result<Vec<Refusal>, StoreError> {
+        batch_try(&self.1, batch)
+    }
+
+    /// Ends a run, in one small transaction: what was seen of each partition, which are stopped, the
+    /// losses that this run tells of, and how it ended, which `end` decides once it knows the losses.
     ///
     /// They count as told only where the exit code tells of them: a run that ends with the code of a
     /// broken broker leaves the telling to the next.
@@ -146,10 +154,12 @@ impl Session {
         &mut self,
         run_id: i64,
         seen: &[Observation],
+        stops: &[Stop],
         end: impl FnOnce(&[UnannouncedGap]) -> (RunEnd, Telling),
     ) -> Result<(), StoreError> {
         batch::without_rows(&mut self.0, |conn| {
             offset_observe_in_txn(conn, seen)?;
+            partition_stop_in_txn(conn, stops)?;
             let gaps = gap_list_unannounced_in_txn(conn)?;
             let (end, telling) = end(&gaps);
             if telling == Telling::ByExitCode {

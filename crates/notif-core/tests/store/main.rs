@@ -16,6 +16,8 @@ mod offset;
 #[cfg(test)]
 mod protection;
 #[cfg(test)]
+mod refusal;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod schema;

@@ -121,7 +121,7 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
     let run = begin(&mut session);
     watch(&mut session, run, &[0]);
     session
-        .run_end(run, &[seen(40)], |_| (end(run), Telling::Later))
+        .run_end(run, &[seen(40)], &[], |_| (end(run), Telling::Later))
         .unwrap();
     let row = session
         .offset_list()
@@ -142,7 +142,7 @@ fn what_a_run_saw_is_stored_and_freshness_never_goes_back() {
     let mut late = seen(30);
     late.topic_id = Some("second".to_owned());
     session
-        .run_end(run, &[late], |_| (end(run), Telling::Later))
+        .run_end(run, &[late], &[], |_| (end(run), Telling::Later))
         .unwrap();
     let row = session
         .offset_list()
@@ -167,7 +167,7 @@ fn what_was_seen_of_another_generation_is_not_stored() {
         .execute("UPDATE kafka_offsets SET topic_generation = 1")
         .unwrap();
     session
-        .run_end(run, &[seen(40)], |_| (end(run), Telling::Later))
+        .run_end(run, &[seen(40)], &[], |_| (end(run), Telling::Later))
         .unwrap();
     let row = session
         .offset_list()
@@ -194,7 +194,7 @@ fn a_loss_is_told_by_one_run_and_only_where_its_exit_code_tells() {
             detail: detail.map(str::to_owned),
             ..end(run)
         };
-        let written = session.run_end(run, &[], |gaps| {
+        let written = session.run_end(run, &[], &[], |gaps| {
             seen = gaps
                 .iter()
                 .map(|gap| (gap.first_offset, gap.last_offset))
@@ -213,7 +213,7 @@ fn a_loss_is_told_by_one_run_and_only_where_its_exit_code_tells() {
 }
 
 #[test]
-fn runs_of_over_thirty_days_ago_are_forgotten() {
+fn runs_and_batches_without_rows_of_over_thirty_days_ago_are_forgotten() {
     let database = database();
     let mut session = session(&database);
     let run = begin(&mut session);
@@ -221,11 +221,24 @@ fn runs_of_over_thirty_days_ago_are_forgotten() {
         .execute("INSERT INTO poll_runs (started_at, deadline_at, host, version) SELECT now() - interval '31 days', now(), 'h', 'v' FROM generate_series(1, 1500)")
         .unwrap();
     session
-        .run_end(run, &[], |_| (end(run), Telling::Later))
+        .run_end(run, &[], &[], |_| (end(run), Telling::Later))
         .unwrap();
     assert_eq!(
         database.number("SELECT count(*) FROM poll_runs").unwrap(),
         501,
         "a thousand at a time"
     );
+    database
+        .execute(
+            "INSERT INTO batches (batch_id, commit_seq, committed_at, rows) VALUES \
+             (1, 1, now() - interval '31 days', 0), (2, 2, now() - interval '31 days', 1), \
+             (3, 3, now(), 0)",
+        )
+        .unwrap();
+    session
+        .run_end(run, &[], &[], |_| (end(run), Telling::Later))
+        .unwrap();
+    let left = database.number("SELECT sum(batch_id) FROM batches WHERE batch_id IN (2, 3)");
+    assert_eq!(left.unwrap(), 5);
+    assert_eq!(database.number("SELECT count(*) FROM batches").unwrap(), 2);
 }

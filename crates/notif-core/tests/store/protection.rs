@@ -89,3 +89,12 @@ fn a_redaction_erases_who_and_what_and_keeps_position_times_and_hash() {
         ),
     );
 }
+
+#[test]
+fn nobody_sets_the_order_of_transactions_back() {
+    let database = recorded();
+    refused(&database, "UPDATE recorder_state SET commit_seq = 0");
+    database
+        .execute("UPDATE recorder_state SET commit_seq = commit_seq + 1")
+        .unwrap();
+}

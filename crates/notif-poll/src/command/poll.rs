@@ -8,7 +8,7 @@
 mod facts;
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread;
@@ -27,7 +27,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::cli::Settings;
 use crate::clock::RunClock;
-use crate::config::{Config, Environment, poll_config};
+use crate::config::{Config, Environment, KafkaConfig, poll_config};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::exit::{Exit, Failure};
 use crate::kafka::{self, Client, KafkaError, mirror};
@@ -49,6 +49,7 @@ struct Run {
     clock: RunClock,
     deadline: Deadline,
     database: DatabaseUrl,
+    kafka: KafkaConfig,
     client: Arc<Client>,
 }
 
@@ -59,22 +60,15 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
         error,
         hint: None,
     })?;
-    let client = kafka::connect(
-        &config.kafka.bootstrap,
-        &config.kafka.group,
-        &config.kafka.properties,
-    )
-    .context("a setting of the Kafka client cannot be used")
-    .map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            error,
-            "librdkafka's CONFIGURATION.md lists them",
-        )
-    })?;
-    // dropping a consumer waits for the library, and for 45 s where a broker is gone: the process ends
-    // with it instead
-    let client: ManuallyDrop<Arc<Client>> = ManuallyDrop::new(Arc::new(client));
+    let client = connect(&config.kafka)
+        .context("a setting of the Kafka client cannot be used")
+        .map_err(|error| {
+            Failure::new(
+                Exit::Usage,
+                error,
+                "librdkafka's CONFIGURATION.md lists them",
+            )
+        })?;
     deadline.waiting_for(WaitsFor::Database);
     let (opened, topics) = ask_both(&config, &client, &deadline);
     let (mut session, start, rows) = opened?;
@@ -82,6 +76,7 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
         clock: RunClock::set(start.started_at),
         start,
         database: config.database.clone(),
+        kafka: config.kafka.clone(),
         client: Arc::clone(&client),
         deadline,
     };
@@ -90,6 +85,13 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
         Err(failure) => summary::give_up(&run, &mut session, &failure),
     };
     Ok(report)
+}
+
+/// A client that is never dropped: that waits for the library, and for 45 s where a broker is gone. The
+/// process ends with it instead.
+fn connect(config: &KafkaConfig) -> Result<ManuallyDrop<Arc<Client>>, KafkaError> {
+    let client = kafka::connect(&config.bootstrap, &config.group, &config.properties)?;
+    Ok(ManuallyDrop::new(Arc::new(client)))
 }
 
 type Opened = Result<(Session, RunStart, BTreeMap<PartitionId, OffsetRow>), StoreError>;
@@ -320,19 +322,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
         Err(error) => return summary::give_up(run, &mut session, &error.into()),
     };
     run.deadline.waiting_for(WaitsFor::Itself);
-    let (session, outcome) = if mine.is_empty() {
-        (Some(session), Ok(Outcome::default()))
-    } else {
-        pipeline::run(
-            &run.client,
-            session,
-            &run.database,
-            &mine,
-            run.start.run_id,
-            run.clock,
-            &run.deadline,
-        )
-    };
+    let (session, outcome) = drain(run, session, mine);
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
     match (session, outcome) {
         (Some(session), Ok(mut outcome)) => {
@@ -348,6 +338,68 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
             Report::failed(&internal(error))
         }
     }
+}
+
+/// A run refuses to keep more than these records as raw bytes where they are also more than one in
+/// a hundred: then it is not the data that is wrong.
+const REFUSED_MAX: usize = 100;
+
+/// Drains the tasks. Partitions with records that PostgreSQL refuses as they are come round again,
+/// from where they are stored, with those records as raw bytes.
+fn drain(
+    run: &Run,
+    session: Session,
+    tasks: Vec<Task>,
+) -> (Option<Session>, Result<Outcome, KafkaError>) {
+    let mut total = Outcome {
+        again: tasks,
+        ..Outcome::default()
+    };
+    let mut session = Some(session);
+    let mut client = ManuallyDrop::new(Arc::clone(&run.client));
+    let mut refused = 0;
+    while let Some(first) = session.take_if(|_| goes_on(run, &total)) {
+        let tasks = std::mem::take(&mut total.again);
+        let (left, outcome) = pipeline::run(
+            &client,
+            first,
+            &run.database,
+            &tasks,
+            run.start.run_id,
+            run.clock,
+            &run.deadline,
+        );
+        session = left;
+        match outcome {
+            Ok(outcome) => total.add(outcome),
+            Err(error) => return (session, Err(error)),
+        }
+        if total.again.is_empty() {
+            break;
+        }
+        // A fresh one: the old one remembers positions behind those where the reading begins now,
+        // and to believe them would be to skip what lies between.
+        match connect(&run.kafka) {
+            Ok(fresh) => client = fresh,
+            Err(error) => return (session, Err(error)),
+        }
+        refused = refused.max(total.again.iter().map(|task| task.refused.len()).sum());
+        let stored = usize::try_from(total.records).unwrap_or(usize::MAX);
+        if refused > REFUSED_MAX && refused.saturating_mul(100) > stored.saturating_add(refused) {
+            total.again.clear();
+            total.failure = total.failure.or(Some(StoreError::Internal(format!(
+                "PostgreSQL refuses {refused} records, beside {stored} that it took"
+            ))));
+        }
+    }
+    (session, Ok(total))
+}
+
+fn goes_on(run: &Run, total: &Outcome) -> bool {
+    !total.again.is_empty()
+        && total.failure.is_none()
+        && total.kafka_lost.is_none()
+        && !run.deadline.is_over()
 }
 
 /// Shares the work with runs that overlap with this one: what is claimed for this run, and what
@@ -403,6 +455,7 @@ fn task(id: &PartitionId, planned: &Planned) -> Option<Task> {
             .witness
             .filter(|witness| witness.is_within_reach(watermarks.low, from)),
         to,
+        refused: BTreeSet::new(),
     })
 }
 

@@ -1,22 +1,24 @@
 //! One lane: a thread that decodes and fills batches, and a thread that writes them. A partition has
 //! one lane, so its records stay in order; two lanes keep two backends of PostgreSQL busy.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use notif_core::batch::{Batch, BatchLimit, Gap, PartitionSlice};
-use notif_core::decode::decode;
+use notif_core::decode::{decode, decode_refused};
 use notif_core::event::Status;
 use notif_core::notification::NewNotification;
 use notif_core::notification_id::PartitionHash;
 use notif_core::offset::{LastConsumed, NextOffset};
 use notif_core::record::{PartitionId, Record};
+use notif_core::stop::StopReason;
+use notif_core::store::refusal::{Fault, Refusal};
 use notif_core::store::{Session, StoreError};
 use notif_core::witness::Witness;
 
-use super::Task;
 use super::shared::{Leaving, Shared};
+use super::{Problem, Task};
 use crate::clock::RunClock;
 use crate::deadline::Deadline;
 
@@ -73,6 +75,8 @@ struct Progress {
     expected: LastConsumed,
     /// A loss that the next slice begins with.
     gap: Option<Gap>,
+    /// Records that are kept as raw bytes because PostgreSQL refused them otherwise.
+    refused: BTreeSet<i64>,
 }
 
 /// The decoding half of a lane.
@@ -102,6 +106,7 @@ impl<'s> Filler<'s> {
                     hash: PartitionHash::new(&task.id.topic, task.generation, task.id.partition),
                     expected: task.last,
                     gap: task.gap,
+                    refused: task.refused.clone(),
                 };
                 (task.id.clone(), progress)
             })
@@ -178,7 +183,11 @@ impl<'s> Filler<'s> {
         };
         let (generation, hash) = (progress.generation, progress.hash);
         let (offset, timestamp_ms) = (record.offset, record.time.millis());
-        let event = decode(&record);
+        let event = if progress.refused.contains(&offset) {
+            decode_refused(&record)
+        } else {
+            decode(&record)
+        };
         let unparseable = event.status == Status::Unparseable;
         let row = NewNotification::from_record(record, event, generation, hash, self.clock.now());
         if let Some(slice) = slice_of(&mut self.batch, &self.progress, &id) {
@@ -255,8 +264,8 @@ pub(super) fn write(shared: &Shared, mut session: Session, batches: &Receiver<We
     session
 }
 
-/// Commits a batch. Where a position in it is recorded already, each partition is tried alone: the
-/// culprit leaves the run, the others do not wait for it.
+/// Commits a batch. Where one row cannot be written, only its partition leaves the run, and what
+/// stands before it there is written.
 fn commit(shared: &Shared, session: &mut Session, mut batch: Batch) {
     let started = Instant::now();
     match session.batch_commit(shared.run_id, &mut batch) {
@@ -267,23 +276,71 @@ fn commit(shared: &Shared, session: &mut Session, mut batch: Batch) {
             shared.took(batch.rows(), started.elapsed());
             shared.committed(&batch);
         }
-        Err(StoreError::Conflict(why)) => match batch.slices.as_slice() {
-            [culprit] => {
-                let why = format!("a position of it is recorded already: {why}");
-                shared.leave(&culprit.id, Leaving::Problem(why));
-            }
-            _ => {
-                for slice in batch.slices {
-                    commit(
-                        shared,
-                        session,
-                        Batch {
-                            slices: vec![slice],
-                        },
-                    );
-                }
-            }
-        },
+        Err(StoreError::Conflict(why)) => find_conflict(shared, session, batch, &why),
+        Err(StoreError::Refused(why)) => cut_refused(shared, session, batch, why),
         Err(error) => shared.fail(error),
+    }
+}
+
+/// A position is recorded already, although the offset said that it is not: each partition is tried
+/// alone, the culprit is stopped.
+fn find_conflict(shared: &Shared, session: &mut Session, batch: Batch, why: &str) {
+    if let [culprit] = batch.slices.as_slice() {
+        let words = format!("a position of it is recorded already: {why}");
+        let offset = culprit.expected.next().get();
+        let problem = Problem::stop(StopReason::Conflict, offset, words);
+        return shared.leave(&culprit.id, Leaving::Problem(problem));
+    }
+    for slice in batch.slices {
+        let slices = vec![slice];
+        commit(shared, session, Batch { slices });
+    }
+}
+
+/// PostgreSQL refused the batch: because of its rows, or for reasons of its own, which end the run.
+fn cut_refused(shared: &Shared, session: &mut Session, mut batch: Batch, why: String) {
+    let refusals = match session.batch_try(&batch) {
+        Ok(refusals) if !refusals.is_empty() => refusals,
+        Ok(_none) => return shared.fail(StoreError::Refused(why)),
+        Err(error) => {
+            log::debug!("the rows of a refused batch could not be tried: {error}");
+            return shared.fail(StoreError::Refused(why));
+        }
+    };
+    for slice in &mut batch.slices {
+        let id = slice.id.clone();
+        let mut of_it = refusals.iter().filter(|refusal| refusal.id == id);
+        let Some(first) = of_it.next() else { continue };
+        slice.cut_before(first.row);
+        shared.leave(&id, leaving(shared, first));
+        for further in of_it.filter(|refusal| refusal.fault == Fault::Record) {
+            shared.refuse(&further.id, further.offset);
+        }
+    }
+    if !batch.is_empty() {
+        commit(shared, session, batch);
+    }
+}
+
+/// What a refused row means for its partition.
+fn leaving(shared: &Shared, refusal: &Refusal) -> Leaving {
+    let Refusal {
+        id, offset, words, ..
+    } = refusal;
+    match refusal.fault {
+        Fault::Record if shared.refuse(id, *offset) => {
+            log::warn!(
+                "{id}: PostgreSQL refuses the record at {offset}, it is kept as it came: {words}"
+            );
+            Leaving::ToBeReadAgain
+        }
+        Fault::Record => Leaving::Problem(Problem::stop(
+            StopReason::Refused,
+            *offset,
+            format!("PostgreSQL refuses the record at {offset} even as raw bytes: {words}"),
+        )),
+        Fault::Addition => Leaving::Problem(Problem::database(format!(
+            "something that was added to the database refuses the record at {offset}: {words}"
+        ))),
     }
 }

@@ -8,11 +8,12 @@ use notif_core::batch::{Gap, GapReason};
 use notif_core::drain::{Arrival, Drain};
 use notif_core::offset::NextOffset;
 use notif_core::record::{PartitionId, Record};
+use notif_core::stop::StopReason;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::lane::{self, Item};
 use super::shared::{Leaving, Shared};
-use super::{Drained, Lanes, Outcome, Task};
+use super::{Drained, Lanes, Outcome, Problem, Task};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::kafka::Client;
 use crate::kafka::ffi::{KafkaError, Received};
@@ -34,7 +35,7 @@ pub(super) struct Reading<'r> {
     /// How many partitions are still being read.
     open: usize,
     /// Partitions that could not be read further.
-    problems: HashMap<PartitionId, String>,
+    problems: HashMap<PartitionId, Problem>,
     /// Partitions whose witness was read again, or is known to be gone.
     heard: HashSet<PartitionId>,
     kafka_lost: Option<String>,
@@ -144,7 +145,7 @@ impl<'r> Reading<'r> {
                 if code == RDKafkaErrorCode::AutoOffsetReset {
                     self.follow_retention(&id, offset, reader, lanes);
                 } else {
-                    self.give_up(&id, reader, message);
+                    self.give_up(&id, reader, problem_of(code, offset, message));
                 }
             }
             Received::Problem { message, .. } => log::debug!("kafka: {message}"),
@@ -184,10 +185,11 @@ impl<'r> Reading<'r> {
             self.heard.insert(id.clone());
         }
         if witness.is_some_and(|witness| witness.offset == record.offset && !witness.is(record)) {
-            let problem = format!(
-                "the record at {} is not the one that was recorded there: the log was cut and grew again, or was replaced; nothing more of it is read",
+            let words = format!(
+                "the record at {} is not the one that was recorded there: the log was cut and grew again, or was replaced; nothing more of it is read until an operator decides (notif-poll plan, then resume)",
                 record.offset
             );
+            let problem = Problem::stop(StopReason::Diverged, record.offset, words);
             self.give_up(id, reader, problem);
         }
     }
@@ -264,9 +266,11 @@ impl<'r> Reading<'r> {
                         from.get(),
                         low.get()
                     );
-                    return self.give_up(id, reader, problem);
+                    return self.give_up(id, reader, Problem::this_run(problem));
                 }
-                Err(error) => return self.give_up(id, reader, error.to_string()),
+                Err(error) => {
+                    return self.give_up(id, reader, Problem::this_run(error.to_string()));
+                }
             };
             log::warn!(
                 "{id}: Kafka deleted {}..{} while it was read",
@@ -305,9 +309,9 @@ impl<'r> Reading<'r> {
     }
 
     /// A partition that cannot be read further ends here; the others go on.
-    fn give_up(&mut self, id: &PartitionId, reader: &Reader<'_>, problem: String) {
+    fn give_up(&mut self, id: &PartitionId, reader: &Reader<'_>, problem: Problem) {
         if self.is_open(id) {
-            log::warn!("{id}: {problem}");
+            log::warn!("{id}: {}", problem.words);
             self.problems.insert(id.clone(), problem);
             self.open = self.open.saturating_sub(1);
             reader.pause(id);
@@ -324,9 +328,14 @@ impl<'r> Reading<'r> {
     fn let_go(&mut self, reader: &Reader<'_>) {
         for task in self.tasks {
             match self.shared.leaving(&task.id) {
-                Some(Leaving::Problem(why)) => self.give_up(&task.id, reader, why),
+                Some(Leaving::Problem(problem)) => self.give_up(&task.id, reader, problem),
                 Some(Leaving::ToAnotherRun) => {
-                    self.give_up(&task.id, reader, "another run is at it".to_owned());
+                    let words = "another run is at it".to_owned();
+                    self.give_up(&task.id, reader, Problem::this_run(words));
+                }
+                Some(Leaving::ToBeReadAgain) => {
+                    let words = "it is read again, with refused records as raw bytes".to_owned();
+                    self.give_up(&task.id, reader, Problem::this_run(words));
                 }
                 None => {}
             }
@@ -345,6 +354,7 @@ impl<'r> Reading<'r> {
     pub(super) fn outcome(self) -> Outcome {
         let sums = self.shared.sums();
         let mut partitions = HashMap::new();
+        let mut again = Vec::new();
         for task in self.tasks {
             let id = &task.id;
             let nothing = (task.last.next(), 0);
@@ -352,8 +362,13 @@ impl<'r> Reading<'r> {
             let leaving = self.shared.leaving(id);
             let left = leaving == Some(Leaving::ToAnotherRun);
             let problem = match leaving {
-                Some(Leaving::Problem(why)) => Some(why),
+                Some(Leaving::Problem(problem)) => Some(problem),
                 Some(Leaving::ToAnotherRun) => None,
+                Some(Leaving::ToBeReadAgain) => {
+                    let refused = self.shared.refused().get(id).cloned().unwrap_or_default();
+                    again.push(task.again_from(next, refused));
+                    None
+                }
                 None => self.problems.get(id).cloned(),
             };
             let drained = Drained {
@@ -370,8 +385,21 @@ impl<'r> Reading<'r> {
             records: self.shared.records(),
             bytes: sums.bytes,
             unparseable: sums.unparseable,
+            again,
             kafka_lost: self.kafka_lost,
             failure: self.shared.take_failure(),
         }
+    }
+}
+
+/// What an error that Kafka's client gives for a partition means for it. Damage does not go away by
+/// itself; everything else may.
+fn problem_of(code: RDKafkaErrorCode, offset: i64, message: String) -> Problem {
+    match code {
+        RDKafkaErrorCode::BadMessage
+        | RDKafkaErrorCode::BadCompression
+        | RDKafkaErrorCode::InvalidMessage
+        | RDKafkaErrorCode::NotImplemented => Problem::stop(StopReason::Corrupt, offset, message),
+        _ => Problem::this_run(message),
     }
 }

@@ -1,6 +1,6 @@
 //! What the threads of the pipeline share: the budget, what is stored so far, and why it ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use notif_core::offset::NextOffset;
 use notif_core::record::PartitionId;
 use notif_core::store::StoreError;
 
+use super::Problem;
 use super::budget::Budget;
 
 /// Bytes of messages between the client's queue and a commit.
@@ -31,8 +32,10 @@ const SLOW: Duration = Duration::from_millis(1500);
 pub(super) enum Leaving {
     /// Another run is at it.
     ToAnotherRun,
-    /// It cannot be written; in words.
-    Problem(String),
+    /// It cannot go on; why.
+    Problem(Problem),
+    /// Rows of it were refused: it is read again from there, and they are kept as raw bytes.
+    ToBeReadAgain,
 }
 
 #[derive(Debug, Default)]
@@ -51,11 +54,16 @@ pub(super) struct Shared {
     failure: Mutex<Option<StoreError>>,
     leaving: Mutex<HashMap<PartitionId, Leaving>>,
     sums: Mutex<Sums>,
+    refused: Mutex<Refused>,
     records: AtomicI64,
 }
 
+/// Records that PostgreSQL refuses as they are.
+pub(super) type Refused = HashMap<PartitionId, BTreeSet<i64>>;
+
 impl Shared {
-    pub(super) fn new(run_id: i64) -> Self {
+    /// `refused` are the records that are known to be.
+    pub(super) fn new(run_id: i64, refused: Refused) -> Self {
         Self {
             run_id,
             budget: Budget::new(IN_FLIGHT_BYTES),
@@ -64,6 +72,7 @@ impl Shared {
             failure: Mutex::default(),
             leaving: Mutex::default(),
             sums: Mutex::default(),
+            refused: Mutex::new(refused),
             records: AtomicI64::new(0),
         }
     }
@@ -132,6 +141,16 @@ impl Shared {
             .take()
     }
 
+    /// Notes a refused record; whether that is news.
+    pub(super) fn refuse(&self, id: &PartitionId, offset: i64) -> bool {
+        self.refused().entry(id.clone()).or_default().insert(offset)
+    }
+
+    /// The refused records.
+    pub(super) fn refused(&self) -> MutexGuard<'_, Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A partition leaves the run; the others go on.
     pub(super) fn leave(&self, id: &PartitionId, why: Leaving) {
         self.leaving
@@ -157,7 +176,7 @@ mod tests {
 
     #[test]
     fn batches_grow_while_the_database_is_quick_and_shrink_when_it_is_slow() {
-        let shared = Shared::new(1);
+        let shared = Shared::new(1, Refused::new());
         for _ in 0..9 {
             shared.took(shared.batch_rows(), Duration::from_millis(200));
         }

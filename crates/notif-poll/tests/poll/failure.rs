@@ -253,6 +253,11 @@ fn a_position_that_is_recorded_already_stops_its_partition_and_no_other() {
         world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 1"),
         3
     );
+    assert_eq!(
+        world.number("SELECT stopped_offset FROM kafka_offsets WHERE stopped_reason = 'conflict'"),
+        4
+    );
+    world.poll().expect("stopped", 9, 0);
 }
 
 #[test]

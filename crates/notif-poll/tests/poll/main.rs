@@ -24,4 +24,6 @@ mod refusal;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod stopped;
+#[cfg(test)]
 mod world;

@@ -4,6 +4,7 @@ use notif_core::offset::NextOffset;
 use notif_core::plan::{Memory, Verdict};
 use notif_core::record::PartitionId;
 use notif_core::stable_end;
+use notif_core::stop::Stop;
 use notif_core::store::Session;
 use notif_core::store::offset::Observation;
 use notif_core::store::run::RunEnd;
@@ -12,7 +13,7 @@ use notif_core::store::session::Telling;
 use super::Run;
 use super::facts::{Facts, Planned};
 use crate::exit::{Exit, Failure};
-use crate::pipeline::{Drained, Outcome};
+use crate::pipeline::{Consequence, Drained, Outcome};
 use crate::report::{OutcomeName, PartitionReport, Report};
 
 /// Where each healthy partition goes on.
@@ -56,13 +57,16 @@ pub(super) fn end(
         .filter_map(|(id, next)| observation(run, facts, id, *next))
         .collect();
     let mut report = report(run, facts, outcome.as_ref(), &seen);
+    let stops = outcome.as_ref().map_or_else(Vec::new, |outcome| {
+        outcome.stops(|id| Some(facts.partitions.get(id)?.row.as_ref()?.stored.generation))
+    });
     let failure = outcome
         .and_then(|outcome| outcome.failure)
         .map(Failure::from);
     if let Some(failure) = failure {
         add_failure(&mut report, &failure);
     }
-    close(run, session, report, &seen)
+    close(run, session, report, &seen, &stops)
 }
 
 /// Ends a run that could not do its work but reached PostgreSQL.
@@ -72,7 +76,7 @@ pub(super) fn give_up(run: &Run, session: &mut Session, failure: &Failure) -> Re
     report.started_at = Some(run.start.started_at);
     report.exit_codes.clear();
     add_failure(&mut report, failure);
-    close(run, session, report, &[])
+    close(run, session, report, &[], &[])
 }
 
 fn add_failure(report: &mut Report, failure: &Failure) {
@@ -82,9 +86,15 @@ fn add_failure(report: &mut Report, failure: &Failure) {
 }
 
 /// Writes the end of the run, adding the losses that it tells of; the finished report.
-fn close(run: &Run, session: &mut Session, mut report: Report, seen: &[Observation]) -> Report {
+fn close(
+    run: &Run,
+    session: &mut Session,
+    mut report: Report,
+    seen: &[Observation],
+    stops: &[Stop],
+) -> Report {
     report.ended_at = Some(run.clock.now());
-    let written = session.run_end(run.start.run_id, seen, |gaps| {
+    let written = session.run_end(run.start.run_id, seen, stops, |gaps| {
         report.gaps = gaps.iter().map(Into::into).collect();
         if !gaps.is_empty() {
             report.exit_codes.push(Exit::Gap);
@@ -197,6 +207,9 @@ fn report(run: &Run, facts: &Facts, outcome: Option<&Outcome>, seen: &[Observati
     } else if partitions.iter().any(|p| p.problem.is_some()) {
         codes.push(Exit::Stopped);
     }
+    if needs_database(outcome).is_some() {
+        codes.push(Exit::Database);
+    }
     let lost = outcome.and_then(|outcome| outcome.kafka_lost.clone());
     if lost.is_some() {
         codes.push(Exit::Kafka);
@@ -225,8 +238,17 @@ fn report(run: &Run, facts: &Facts, outcome: Option<&Outcome>, seen: &[Observati
         hint: lost
             .as_ref()
             .map(|_| "what was read is stored; the next run goes on".to_owned()),
-        error: lost,
+        error: lost.or_else(|| needs_database(outcome)),
     }
+}
+
+/// What an operator has to mend in the database before a partition can go on.
+fn needs_database(outcome: Option<&Outcome>) -> Option<String> {
+    outcome?.partitions.iter().find_map(|(id, drained)| {
+        let problem = drained.problem.as_ref()?;
+        (problem.consequence == Consequence::MendDatabase)
+            .then(|| format!("{id}: {}", problem.words))
+    })
 }
 
 fn partition_report(
@@ -250,7 +272,7 @@ fn partition_report(
         ),
     };
     let problem = drained
-        .and_then(|drained| drained.problem.clone())
+        .and_then(|drained| Some(drained.problem.as_ref()?.words.clone()))
         .or_else(|| problem_of(verdict))
         .or_else(|| hanging.then(hanging_problem));
     Some(PartitionReport {
@@ -302,6 +324,8 @@ fn problem_of(verdict: &Verdict) -> Option<String> {
             "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()
         }
         Verdict::Unreachable(why) => format!("Kafka gave no answer: {why}"),
-        Verdict::Stopped(reason) => format!("stopped by an earlier run: {reason}"),
+        Verdict::Stopped(reason) => format!(
+            "an earlier run stopped it: {reason}; notif-poll status says where, resume goes on"
+        ),
     })
 }
