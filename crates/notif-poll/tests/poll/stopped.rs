@@ -136,40 +136,33 @@ fn a_damaged_log_stops_its_partition_behind_the_last_good_record() {
 
 #[test]
 fn what_an_operator_added_stops_its_partition_for_this_run_and_names_itself() {
-    let added: [(&str, fn(&World), &str); 2] = [
+    let added = [
         (
             "constraint",
-            |world| {
-                world
-                    .database
-                    .execute(
-                        "ALTER TABLE notifications ADD CONSTRAINT nothing_forbidden \
-                         CHECK (event_type <> 'forbidden')",
-                    )
-                    .unwrap();
-            },
+            "nothing_forbidden",
             "ALTER TABLE notifications DROP CONSTRAINT nothing_forbidden",
         ),
         (
             "trigger",
-            |world| refuse_rows(world, "NEW.event_type = 'forbidden'", "P0001"),
+            "not here",
             "DROP TRIGGER refuse ON notifications",
         ),
     ];
-    for (what, add, remove) in added {
+    for (what, name, remove) in added {
         let world = World::with_partitions(1, 2);
-        add(&world);
+        if what == "trigger" {
+            refuse_rows(&world, "NEW.event_type = 'forbidden'", "P0001");
+        } else {
+            let check = "ALTER TABLE notifications ADD CONSTRAINT nothing_forbidden \
+                         CHECK (event_type <> 'forbidden')";
+            world.database.execute(check).unwrap();
+        }
         produce(&world, 0, &["{}", "{}", r#"{"type":"forbidden"}"#, "{}"]);
         produce(&world, 1, &["{}"; 5]);
         let report = world.poll();
         report.expect("failed", 3, 7);
         let error = report.json["error"].as_str().unwrap();
         assert!(error.contains("the record at 2"), "{what}: {error}");
-        let name = if what == "trigger" {
-            "not here"
-        } else {
-            "nothing_forbidden"
-        };
         assert!(error.contains(name), "{what}: {error}");
         let here = json!({"offset": 1, "reason": null, "at": null});
         assert_eq!(stop(&world), here, "{what}");
