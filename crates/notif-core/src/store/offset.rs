@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 
 use super::{StoreError, batch, gap};
 use crate::batch::Gap;
@@ -93,15 +93,19 @@ pub fn offset_list(
 }
 
 #[derive(QueryableByName)]
-struct Position {
+struct Evidence {
     #[diesel(sql_type = Text)]
     topic: String,
     #[diesel(sql_type = Integer)]
     partition: i32,
+    /// Of this very partition.
+    #[diesel(sql_type = Bool)]
+    own: bool,
 }
 
 /// What else is known of partitions that have no offset row: nothing, or the record of an earlier
-/// time whose offset row was lost.
+/// time whose offset row was lost. A topic is known where it has an offset row or a line in a ledger:
+/// where all offset rows were lost at once, the ledgers still tell a new partition from a new topic.
 pub fn history_list(
     conn: &mut PgConnection,
     partitions: &[PartitionId],
@@ -110,32 +114,34 @@ pub fn history_list(
     let (topics, numbers) = columns(partitions.iter());
     // the unique index begins (topic, generation, partition): naming the first generations makes
     // eight look-ups of what would be a scan of the whole topic, and ranges name any generation
-    let recorded: Vec<Position> = diesel::sql_query(
-        "SELECT p.topic, p.partition FROM unnest($1, $2) AS p(topic, partition) WHERE \
-         EXISTS (SELECT FROM recorded_ranges r \
-                 WHERE r.topic = p.topic AND r.partition = p.partition) OR \
-         EXISTS (SELECT FROM capture_gaps g \
-                 WHERE g.topic = p.topic AND g.partition = p.partition) OR \
-         EXISTS (SELECT FROM notifications n JOIN generate_series(0, 7) AS generation \
-                 ON n.topic_generation = generation \
-                 WHERE n.source_topic = p.topic AND n.source_partition = p.partition)",
+    let evidence: Vec<Evidence> = diesel::sql_query(
+        "SELECT * FROM (SELECT p.topic, p.partition, \
+           EXISTS (SELECT FROM recorded_ranges r \
+                   WHERE r.topic = p.topic AND r.partition = p.partition) OR \
+           EXISTS (SELECT FROM capture_gaps g \
+                   WHERE g.topic = p.topic AND g.partition = p.partition) OR \
+           EXISTS (SELECT FROM notifications n JOIN generate_series(0, 7) AS generation \
+                   ON n.topic_generation = generation \
+                   WHERE n.source_topic = p.topic AND n.source_partition = p.partition) AS own \
+         FROM unnest($1, $2) AS p(topic, partition)) AS asked \
+         WHERE own OR EXISTS (SELECT FROM recorded_ranges r WHERE r.topic = asked.topic) \
+           OR EXISTS (SELECT FROM capture_gaps g WHERE g.topic = asked.topic)",
     )
     .bind::<Array<Text>, _>(topics)
     .bind::<Array<Integer>, _>(numbers)
     .load(conn)?;
-    let recorded: BTreeSet<PartitionId> = recorded
+    let evidence: BTreeMap<PartitionId, bool> = evidence
         .into_iter()
-        .map(|row| PartitionId::new(row.topic, row.partition))
+        .map(|row| (PartitionId::new(row.topic, row.partition), row.own))
         .collect();
     Ok(partitions
         .iter()
         .map(|id| {
-            let history = if recorded.contains(id) {
-                History::Recorded
-            } else if known_topics.contains(&*id.topic) {
-                History::NewPartition
-            } else {
-                History::NewTopic
+            let history = match evidence.get(id) {
+                Some(true) => History::Recorded,
+                Some(false) => History::NewPartition,
+                None if known_topics.contains(&*id.topic) => History::NewPartition,
+                None => History::NewTopic,
             };
             (id.clone(), history)
         })

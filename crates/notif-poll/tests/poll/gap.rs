@@ -289,41 +289,6 @@ fn retention_that_overtakes_the_reader_is_a_gap_in_the_middle_and_the_rest_is_re
 }
 
 #[test]
-fn a_log_that_is_not_the_recorded_one_any_more_is_not_read_on() {
-    let world = World::with_partitions(1, 2);
-    produce(&world, 3);
-    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
-    world.poll().expect("drained", 0, 4);
-    // as if another record stood where the last one was read
-    world
-        .database
-        .execute("UPDATE kafka_offsets SET witness_sha256 = sha256('other') WHERE partition = 0")
-        .unwrap();
-    produce(&world, 2);
-    world.kafka.produce(world.topic(), 1, ["{}"]).unwrap();
-    let report = world.poll();
-    report.expect("stopped", 9, 1);
-    let problem = report.partition(world.topic(), 0)["problem"]
-        .as_str()
-        .unwrap();
-    assert!(
-        problem.contains("the record at 2 is not the one"),
-        "{problem}"
-    );
-    assert_eq!(
-        world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 0"),
-        2
-    );
-    assert!(gaps(&world).is_empty());
-    world
-        .database
-        .execute("UPDATE kafka_offsets SET witness_sha256 = sha256('{}') WHERE partition = 0")
-        .unwrap();
-    world.poll().expect("drained", 0, 2);
-    world.assert_tiled();
-}
-
-#[test]
 fn a_witness_that_kafka_has_deleted_says_nothing() {
     let world = World::with_partitions(1, 1);
     produce(&world, 3);
@@ -334,4 +299,25 @@ fn a_witness_that_kafka_has_deleted_says_nothing() {
         .delete_records(world.topic(), &[(0, 3)])
         .unwrap();
     world.poll().expect("drained", 0, 2);
+}
+
+#[test]
+fn when_all_offset_rows_are_lost_the_ledgers_still_know_the_topic() {
+    let world = World::with_partitions(1, 2);
+    produce(&world, 3);
+    world.poll().expect("drained", 0, 3);
+    world.database.execute("DELETE FROM kafka_offsets").unwrap();
+    // the other partition was empty until now: what it lost meanwhile is our loss
+    let topic = world.topic();
+    world.kafka.produce(topic, 1, vec!["{}"; 5]).unwrap();
+    world.kafka.delete_records(topic, &[(1, 3)]).unwrap();
+    let report = world.poll();
+    report.expect("gap", 6, 2);
+    assert_eq!(
+        gaps(&world),
+        [
+            serde_json::json!({"reason": "retention", "first_offset": 0, "last_offset": 2, "told": true})
+        ]
+    );
+    world.assert_tiled();
 }

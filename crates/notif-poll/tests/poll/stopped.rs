@@ -58,8 +58,15 @@ fn another_record_in_the_place_of_the_last_one_stops_the_partition_until_an_oper
     produce(&world, 1, &["{}"]);
     let report = world.poll();
     report.expect("stopped", 9, 1);
+    let problem = &report.partition(world.topic(), 0)["problem"];
+    let problem = problem.as_str().unwrap();
+    assert!(
+        problem.contains("the record at 1 is not the one"),
+        "{problem}"
+    );
     let stopped = json!({"offset": 1, "reason": "diverged", "at": 1});
     assert_eq!(stop(&world), stopped);
+    assert_eq!(world.number("SELECT count(*) FROM capture_gaps"), 0);
 
     // it stays so, whatever the witness says now
     world
