@@ -104,7 +104,9 @@ struct Evidence {
 }
 
 /// What else is known of partitions that have no offset row: nothing, or the record of an earlier
-/// time whose offset row was lost. A topic is known where it has an offset row or a line in a ledger:
+/// time whose offset row was lost.
+///
+/// A topic is known where it has an offset row or a line in a ledger:
 /// where all offset rows were lost at once, the ledgers still tell a new partition from a new topic.
 pub fn history_list(
     conn: &mut PgConnection,
