@@ -112,12 +112,12 @@ pub fn run_end_in_txn(conn: &mut PgConnection, end: &RunEnd) -> Result<(), Store
     .execute(conn)?;
     diesel::sql_query(
         "DELETE FROM poll_runs WHERE run_id IN (SELECT run_id FROM poll_runs \
-         WHERE started_at < clock_timestamp() - interval '30 days' ORDER BY started_at LIMIT 1000)",
+         WHERE started_at < clock_timestamp() - interval '30 days' ORDER BY started_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     )
     .execute(conn)?;
     diesel::sql_query(
         "DELETE FROM batches WHERE batch_id IN (SELECT batch_id FROM batches WHERE rows = 0 \
-         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000)",
+         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     )
     .execute(conn)?;
     Ok(())

@@ -125,6 +125,9 @@ impl Outcome {
                 offset,
             })
         };
-        self.partitions.iter().filter_map(stop).collect()
+        let mut stops: Vec<Stop> = self.partitions.iter().filter_map(stop).collect();
+        // rows are locked in the order of (topic, partition) everywhere
+        stops.sort_by(|a, b| a.id.cmp(&b.id));
+        stops
     }
 }
