@@ -29,6 +29,8 @@ pub mod copy;
 
 pub mod witness;
 
+pub mod divergence;
+
 pub mod batch;
 
 pub mod query;
