@@ -59,6 +59,48 @@ impl Fingerprint {
     }
 }
 
+/// Which generation recorded which part of the log that is read now.
+///
+/// A generation that was opened where two logs part (or after a time without a watch) goes on from
+/// the one before it; one that was opened for another topic, or another cluster, does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lineage(Vec<Recording>);
+
+/// What one generation recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recording {
+    /// The generation.
+    pub generation: i32,
+    /// Its first offset.
+    pub first: NextOffset,
+}
+
+impl Lineage {
+    /// From the generations that go on from each other, the newest last.
+    pub fn new(recordings: Vec<Recording>) -> Self {
+        Self(recordings)
+    }
+
+    /// The generation that recorded `offset`, and the offset at which another takes over.
+    pub fn at(&self, offset: NextOffset) -> Option<(i32, Option<NextOffset>)> {
+        let mut takes_over = None;
+        for recording in self.0.iter().rev() {
+            if recording.first <= offset {
+                return Some((recording.generation, takes_over));
+            }
+            takes_over =
+                Some(takes_over.map_or(recording.first, |at: NextOffset| at.min(recording.first)));
+        }
+        None
+    }
+
+    /// The first offset behind `offset` at which any generation begins.
+    pub fn begins_behind(&self, offset: NextOffset) -> Option<NextOffset> {
+        let firsts = self.0.iter().map(|recording| recording.first);
+        firsts.filter(|first| *first > offset).min()
+    }
+}
+
 /// Where to look next: the first offset in `from..below` at which both logs can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
@@ -237,6 +279,22 @@ mod tests {
             assert_eq!((parting.begins, looks), (at(20), 0));
             assert_eq!((parting.same_through, parting.differs_at), (None, None));
         }
+    }
+
+    #[test]
+    fn each_offset_belongs_to_the_newest_generation_that_begins_before_it() {
+        let recording = |generation, first| Recording {
+            generation,
+            first: at(first),
+        };
+        // 2 began at 40, and a cut at 30 took over from both
+        let lineage = Lineage::new(vec![recording(1, 5), recording(2, 40), recording(3, 30)]);
+        assert_eq!(lineage.at(at(4)), None);
+        assert_eq!(lineage.begins_behind(at(4)), Some(at(5)));
+        assert_eq!(lineage.at(at(29)), Some((1, Some(at(30)))));
+        assert_eq!(lineage.at(at(30)), Some((3, None)));
+        assert_eq!(lineage.at(at(99)), Some((3, None)));
+        assert_eq!(lineage.begins_behind(at(99)), None);
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub mod divergence;
 
 pub mod batch;
 
+pub mod resume;
+
+pub mod health;
+
 pub mod query;
 
 #[expect(

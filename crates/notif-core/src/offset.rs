@@ -61,8 +61,18 @@ impl NextOffset {
     }
 
     /// The offset half way to `other`, never beyond it.
+    #[must_use]
     pub fn middle(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0.saturating_sub(self.0).max(0) >> 1))
+        Self(
+            self.0
+                .saturating_add(other.0.saturating_sub(self.0).max(0) >> 1),
+        )
+    }
+
+    /// How many offsets Kafka's deletion, which has come up to `low`, is away from this one; negative
+    /// where it has overtaken it.
+    pub fn margin_from(self, low: Self) -> i64 {
+        self.0.saturating_sub(low.0)
     }
 
     /// Is everything below `end` consumed?

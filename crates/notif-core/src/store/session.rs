@@ -42,7 +42,7 @@ pub(super) fn with_limits(url: &DatabaseUrl, application: &str) -> DatabaseUrl {
 }
 
 /// A connection.
-pub struct Session(PgConnection, DatabaseUrl);
+pub struct Session(pub(super) PgConnection, DatabaseUrl);
 
 impl Session {
     /// Connects, with every time limit that libpq has.
