@@ -4,12 +4,14 @@
 //! about it. `kafka` is the door to the brokers, `pipeline` the flow from there to the store, which
 //! lives in `notif-core` with everything that decides.
 
+mod brokers;
 pub mod cli;
 mod clock;
 mod command;
 pub mod config;
 mod deadline;
 pub mod exit;
+mod facts;
 pub mod kafka;
 pub mod logging;
 mod pipeline;

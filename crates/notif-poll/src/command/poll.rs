@@ -5,7 +5,6 @@
 //! which the fence notices, and every end that Kafka then gives is at least what any run had seen when
 //! it wrote the row.
 
-mod facts;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::plan::Verdict;
@@ -25,18 +24,16 @@ use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::brokers;
 use crate::cli::Settings;
 use crate::clock::RunClock;
 use crate::config::{Config, Environment, KafkaConfig, poll_config};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::exit::{Exit, Failure};
+use crate::facts::{Facts, Planned, observe};
 use crate::kafka::{self, Client, KafkaError, mirror};
 use crate::pipeline::{self, Outcome, Task};
 use crate::report::Report;
-use facts::{Facts, Planned};
-
-/// How long Kafka may take to say which topics there are.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the watchdog adds to the deadline: a run without an end after that was killed.
 const WATCHDOG_GRACE: Duration = Duration::from_secs(5);
@@ -60,15 +57,7 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
         error,
         hint: None,
     })?;
-    let client = connect(&config.kafka)
-        .context("a setting of the Kafka client cannot be used")
-        .map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                error,
-                "librdkafka's CONFIGURATION.md lists them",
-            )
-        })?;
+    let client = brokers::connect(&config.kafka)?;
     deadline.waiting_for(WaitsFor::Database);
     let (opened, topics) = ask_both(&config, &client, &deadline);
     let (mut session, start, rows) = opened?;
@@ -87,13 +76,6 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
     Ok(report)
 }
 
-/// A client that is never dropped: that waits for the library, and for 45 s where a broker is gone. The
-/// process ends with it instead.
-fn connect(config: &KafkaConfig) -> Result<ManuallyDrop<Arc<Client>>, KafkaError> {
-    let client = kafka::connect(&config.bootstrap, &config.group, &config.properties)?;
-    Ok(ManuallyDrop::new(Arc::new(client)))
-}
-
 type Opened = Result<(Session, RunStart, BTreeMap<PartitionId, OffsetRow>), StoreError>;
 type Topics = Result<BTreeMap<String, kafka::topic::TopicAnswer>, KafkaError>;
 
@@ -106,7 +88,7 @@ fn ask_both(config: &Config, client: &Client, deadline: &Deadline) -> (Opened, T
             .flat_map(BTreeMap::keys)
             .map(|id| &*id.topic)
             .collect();
-        let timeout = DESCRIBE_TIMEOUT.min(deadline.left());
+        let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
         kafka::topic::topics_describe(client, &config.kafka.topics, &stored, timeout)
     };
     if !config.kafka.topics.patterns.is_empty() {
@@ -149,15 +131,7 @@ fn observe(
     topics: Topics,
 ) -> Result<Facts, Failure> {
     run.deadline.waiting_for(WaitsFor::Kafka);
-    let topics = topics.map_err(|error| {
-        let error = anyhow!(error)
-            .context(format!("cannot reach Kafka at {}", config.kafka.bootstrap));
-        Failure::new(
-            Exit::Kafka,
-            error,
-            "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
-        )
-    })?;
+    let topics = topics.map_err(|error| brokers::unreachable(error, &config.kafka))?;
     if run.deadline.is_over() {
         return Err(Failure::new(
             Exit::Behind,
@@ -166,12 +140,14 @@ fn observe(
         ));
     }
     check_cluster(run, session)?;
-    let mut facts = Facts::collect(&config.kafka.topics, rows, topics);
-    facts.ask_watermarks(&run.client, run.deadline.left());
-    run.deadline.waiting_for(WaitsFor::Database);
-    facts.ask_history(session)?;
-    facts.plan();
-    believe_ids(run, &mut facts)?;
+    let mut facts = observe::facts(
+        &config.kafka.topics,
+        rows,
+        topics,
+        &run.client,
+        session,
+        &run.deadline,
+    )?;
     let changed = take_up(run, session, &facts)?;
     if !changed.is_empty() {
         facts.reload(session.offset_list()?, &changed);
@@ -185,46 +161,9 @@ fn observe(
 
 /// Offsets of one cluster mean nothing in another.
 fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
-    let seen = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()));
+    let seen = brokers::cluster_id(&run.client, &run.deadline);
     let fixed = session.cluster_fix(seen.as_deref())?;
-    if fixed == seen {
-        return Ok(());
-    }
-    if seen.is_none() {
-        return Err(Failure::new(
-            Exit::Kafka,
-            anyhow!("Kafka did not say in time which cluster it is"),
-            "nothing was moved, the next run tries again",
-        ));
-    }
-    let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
-    Err(Failure::new(
-        Exit::Usage,
-        anyhow!(
-            "this is Kafka cluster {}, the record is of cluster {}",
-            name(seen),
-            name(fixed)
-        ),
-        "point KAFKA_BOOTSTRAP_SERVERS at the cluster that is recorded; nothing was written",
-    ))
-}
-
-/// The topics were described while the offset rows were being read, so another run may have seen a
-/// new id first and stored it: then ours is the old one. An id that differs is believed only once it
-/// was asked for after the row was read.
-fn believe_ids(run: &Run, facts: &mut Facts) -> Result<(), Failure> {
-    let doubtful = facts.recreated_topics();
-    if doubtful.is_empty() {
-        return Ok(());
-    }
-    run.deadline.waiting_for(WaitsFor::Kafka);
-    let left = run.deadline.left();
-    let topics = kafka::topic::names_describe(&run.client, doubtful, DESCRIBE_TIMEOUT.min(left))
-        .context("a topic that seems to be created anew could not be asked for again")
-        .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
-    facts.correct(topics, &run.client, run.deadline.left());
-    run.deadline.waiting_for(WaitsFor::Database);
-    Ok(())
+    brokers::check_cluster(seen, fixed)
 }
 
 /// Takes up partitions whose offset row has to be written before they can be read: new ones, those
@@ -379,7 +318,7 @@ fn drain(
         }
         // A fresh one: the old one remembers positions behind those where the reading begins now,
         // and to believe them would be to skip what lies between.
-        match connect(&run.kafka) {
+        match brokers::client(&run.kafka) {
             Ok(fresh) => client = fresh,
             Err(error) => return (session, Err(error)),
         }

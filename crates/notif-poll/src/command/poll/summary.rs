@@ -11,8 +11,8 @@ use notif_core::store::run::RunEnd;
 use notif_core::store::session::Telling;
 
 use super::Run;
-use super::facts::{Facts, Planned};
 use crate::exit::{Exit, Failure};
+use crate::facts::{Facts, Planned, observe::problem_of};
 use crate::pipeline::{Consequence, Drained, Outcome};
 use crate::report::{OutcomeName, PartitionReport, Report};
 
@@ -301,31 +301,4 @@ fn hanging_problem() -> String {
         "a transaction has held the end back for over {} minutes: find its producer (kafka-transactions.sh find-hanging)",
         stable_end::PATIENCE.num_minutes()
     )
-}
-
-/// Why a person must look, where one must.
-fn problem_of(verdict: &Verdict) -> Option<String> {
-    Some(match verdict {
-        Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => return None,
-        Verdict::First { .. } => "its first offset could not be stored".to_owned(),
-        Verdict::Recreated { .. } => {
-            "the topic was created anew, and again while it was taken up".to_owned()
-        }
-        Verdict::Ahead { next, end } => format!(
-            "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
-            next.get(),
-            end.get()
-        ),
-        Verdict::OffsetsLost => "its lost offset row could not be rebuilt".to_owned(),
-        Verdict::Gone => {
-            "Kafka has it no more; nothing is written down as lost, it may come back".to_owned()
-        }
-        Verdict::Unauthorised => {
-            "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()
-        }
-        Verdict::Unreachable(why) => format!("Kafka gave no answer: {why}"),
-        Verdict::Stopped(reason) => format!(
-            "an earlier run stopped it: {reason}; notif-poll status says where, resume goes on"
-        ),
-    })
 }

@@ -1,4 +1,6 @@
-//! What a run knows of each partition, gathered from both sides, and the verdict on it.
+//! What a poll, or a plan, knows of each partition, gathered from both sides, and the verdict on it.
+
+pub(crate) mod observe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,15 +17,15 @@ use crate::kafka::watermark::watermarks_ask;
 
 /// One partition.
 #[derive(Debug, Clone)]
-pub(super) struct Planned {
+pub(crate) struct Planned {
     /// What is stored.
-    pub(super) memory: Memory,
+    pub(crate) memory: Memory,
     /// The whole offset row, where there is one.
-    pub(super) row: Option<OffsetRow>,
+    pub(crate) row: Option<OffsetRow>,
     /// What Kafka said.
-    pub(super) seen: Seen,
+    pub(crate) seen: Seen,
     /// What to do; `None` before planning.
-    pub(super) verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
 }
 
 impl Planned {
@@ -38,7 +40,7 @@ impl Planned {
     }
 
     /// The topic's id, where Kafka gave one.
-    pub(super) fn topic_id(&self) -> Option<&str> {
+    pub(crate) fn topic_id(&self) -> Option<&str> {
         match &self.seen {
             Seen::Present { topic_id, .. } => topic_id.as_deref(),
             _ => None,
@@ -46,7 +48,7 @@ impl Planned {
     }
 
     /// The offsets that Kafka gave.
-    pub(super) fn watermarks(&self) -> Option<Watermarks> {
+    pub(crate) fn watermarks(&self) -> Option<Watermarks> {
         match &self.seen {
             Seen::Present { watermarks, .. } => Some(*watermarks),
             _ => None,
@@ -56,11 +58,11 @@ impl Planned {
 
 /// Every partition of the run.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// By partition.
-    pub(super) partitions: BTreeMap<PartitionId, Planned>,
+    pub(crate) partitions: BTreeMap<PartitionId, Planned>,
     /// Topics asked for by name that are not there and never were.
-    pub(super) unseen_topics: Vec<String>,
+    pub(crate) unseen_topics: Vec<String>,
     /// Topics that have an offset row.
     known_topics: BTreeSet<String>,
     /// Topic ids, for partitions whose offsets are yet to be asked.
@@ -72,18 +74,23 @@ pub(super) struct Facts {
 const NOT_ASKED: &str = "not asked yet";
 
 impl Facts {
-    /// Puts together what is stored and which topics there are. A topic whose watch an operator
-    /// ended is left out altogether.
-    pub(super) fn collect(
+    /// Puts together what is stored and which topics there are. A partition whose watch an operator
+    /// ended is left out, and of a topic of which nothing is watched any more new partitions too.
+    pub(crate) fn collect(
         selection: &TopicSelection,
         rows: BTreeMap<PartitionId, OffsetRow>,
         topics: BTreeMap<String, TopicAnswer>,
     ) -> Self {
-        let retired: BTreeSet<Arc<str>> = rows
+        let retired: BTreeSet<PartitionId> = rows
             .iter()
             .filter(|(_, row)| row.retired)
-            .map(|(id, _)| Arc::clone(&id.topic))
+            .map(|(id, _)| id.clone())
             .collect();
+        let mut ended: BTreeSet<Arc<str>> =
+            retired.iter().map(|id| Arc::clone(&id.topic)).collect();
+        for (id, _) in rows.iter().filter(|(_, row)| !row.retired) {
+            ended.remove(&id.topic);
+        }
         let known_topics = rows.keys().map(|id| id.topic.to_string()).collect();
         let mut facts = Self {
             partitions: BTreeMap::new(),
@@ -110,7 +117,7 @@ impl Facts {
         }
         facts
             .partitions
-            .retain(|id, _| !retired.contains(&id.topic));
+            .retain(|id, _| !retired.contains(id) && !ended.contains(&id.topic));
         facts
     }
 
@@ -143,7 +150,7 @@ impl Facts {
     }
 
     /// Asks Kafka for the offsets of every partition that is there.
-    pub(super) fn ask_watermarks(&mut self, client: &Client, timeout: Duration) {
+    pub(crate) fn ask_watermarks(&mut self, client: &Client, timeout: Duration) {
         let there: Vec<PartitionId> = self
             .partitions
             .iter()
@@ -156,7 +163,7 @@ impl Facts {
     }
 
     /// Asks Kafka for the offsets of these partitions.
-    pub(super) fn ask_watermarks_of(
+    pub(crate) fn ask_watermarks_of(
         &mut self,
         client: &Client,
         partitions: &[PartitionId],
@@ -180,7 +187,7 @@ impl Facts {
     }
 
     /// Looks for what else is stored of partitions without an offset row.
-    pub(super) fn ask_history(&mut self, session: &mut Session) -> Result<(), StoreError> {
+    pub(crate) fn ask_history(&mut self, session: &mut Session) -> Result<(), StoreError> {
         let without: Vec<PartitionId> = self
             .partitions
             .iter()
@@ -200,7 +207,7 @@ impl Facts {
     }
 
     /// Takes the offset rows of `new` from a fresh reading.
-    pub(super) fn reload(
+    pub(crate) fn reload(
         &mut self,
         mut rows: BTreeMap<PartitionId, OffsetRow>,
         new: &[PartitionId],
@@ -214,7 +221,7 @@ impl Facts {
     }
 
     /// Topics whose id is not the stored one.
-    pub(super) fn recreated_topics(&self) -> BTreeSet<String> {
+    pub(crate) fn recreated_topics(&self) -> BTreeSet<String> {
         self.partitions
             .iter()
             .filter(|(_, planned)| matches!(planned.verdict, Some(Verdict::Recreated { .. })))
@@ -223,7 +230,7 @@ impl Facts {
     }
 
     /// Takes a second answer about topics, and asks for the offsets of their partitions again.
-    pub(super) fn correct(
+    pub(crate) fn correct(
         &mut self,
         topics: BTreeMap<String, TopicAnswer>,
         client: &Client,
@@ -251,7 +258,7 @@ impl Facts {
     }
 
     /// Judges every partition.
-    pub(super) fn plan(&mut self) {
+    pub(crate) fn plan(&mut self) {
         for planned in self.partitions.values_mut() {
             planned.verdict = plan::verdict(&planned.memory, &planned.seen);
         }
