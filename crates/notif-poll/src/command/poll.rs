@@ -32,13 +32,14 @@ use crate::deadline::{Deadline, WaitsFor};
 use crate::exit::{Exit, Failure};
 use crate::facts::{Facts, Planned, observe};
 use crate::kafka::{self, Client, KafkaError, mirror};
+use crate::operator;
 use crate::pipeline::{self, Outcome, Task};
 use crate::report::Report;
 
 /// What the watchdog adds to the deadline: a run without an end after that was killed.
 const WATCHDOG_GRACE: Duration = Duration::from_secs(5);
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A run that has begun.
 struct Run {
@@ -52,11 +53,7 @@ struct Run {
 
 pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, Failure> {
     let config = poll_config(settings, env)?;
-    let deadline = Deadline::start(config.deadline).map_err(|error| Failure {
-        exit: Exit::Internal,
-        error,
-        hint: None,
-    })?;
+    let deadline = Deadline::of_command(config.deadline)?;
     let client = brokers::connect(&config.kafka)?;
     deadline.waiting_for(WaitsFor::Database);
     let (opened, topics) = ask_both(&config, &client, &deadline);
@@ -111,15 +108,9 @@ fn open(config: &Config) -> Opened {
     let mut session = Session::connect(&config.database, "notif-poll")?;
     session.schema_check(VERSION)?;
     let deadline = config.deadline.saturating_add(WATCHDOG_GRACE);
-    let start = session.run_begin(deadline.as_secs_f64(), &host_name(), VERSION)?;
+    let start = session.run_begin(deadline.as_secs_f64(), &operator::host_name(), VERSION)?;
     let rows = session.offset_list()?;
     Ok((session, start, rows))
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
 }
 
 /// Asks Kafka what there is, plans, and writes first offset rows.

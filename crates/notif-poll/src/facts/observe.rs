@@ -45,9 +45,10 @@ fn believe_ids(client: &Client, deadline: &Deadline, facts: &mut Facts) -> Resul
     }
     deadline.waiting_for(WaitsFor::Kafka);
     let left = deadline.left();
-    let topics = kafka::topic::names_describe(client, doubtful, brokers::DESCRIBE_TIMEOUT.min(left))
-        .context("a topic that seems to be created anew could not be asked for again")
-        .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
+    let topics =
+        kafka::topic::names_describe(client, doubtful, brokers::DESCRIBE_TIMEOUT.min(left))
+            .context("a topic that seems to be created anew could not be asked for again")
+            .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
     facts.correct(topics, client, deadline.left());
     deadline.waiting_for(WaitsFor::Database);
     Ok(())
