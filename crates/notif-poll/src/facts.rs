@@ -238,18 +238,22 @@ impl Facts {
     ) {
         let mut there = Vec::new();
         for (topic, answer) in topics {
-            let seen = match answer {
-                TopicAnswer::Present { topic_id, .. } => {
+            let (partitions, otherwise) = match answer {
+                TopicAnswer::Present {
+                    topic_id,
+                    partitions,
+                } => {
                     self.topic_ids.insert(topic.clone(), topic_id);
-                    None
+                    (partitions, Seen::Absent)
                 }
-                TopicAnswer::Elsewise(seen) => Some(seen),
+                TopicAnswer::Elsewise(seen) => (Vec::new(), seen),
             };
-            for (id, planned) in &mut self.partitions {
-                match &seen {
-                    _ if *id.topic != *topic => {}
-                    Some(seen) => planned.seen = seen.clone(),
-                    None => there.push(id.clone()),
+            let known = self.partitions.iter_mut();
+            for (id, planned) in known.filter(|(id, _)| *id.topic == *topic) {
+                if partitions.contains(&id.partition) {
+                    there.push(id.clone());
+                } else {
+                    planned.seen = otherwise.clone();
                 }
             }
         }
