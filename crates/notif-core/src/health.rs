@@ -18,6 +18,8 @@ pub struct Signs {
     pub behind: usize,
     /// Those whose end a transaction has held back for too long.
     pub hanging: usize,
+    /// Those that cannot be read for another reason: gone, not allowed, not answering.
+    pub unreadable: usize,
     /// Losses that no run has told of yet.
     pub untold_losses: usize,
     /// The exit code of the last run that ended; `None` where none has.
@@ -75,6 +77,11 @@ pub fn judge(signs: &Signs) -> (State, Vec<String>) {
         _ => wrong.push(format!("{number} {many}")),
     };
     count(signs.stopped, "partition stopped", "partitions stopped");
+    count(
+        signs.unreadable,
+        "partition that cannot be read",
+        "partitions that cannot be read",
+    );
     count(
         signs.hanging,
         "partition with a hanging transaction",
@@ -154,6 +161,10 @@ mod tests {
     fn each_sign_that_something_is_wrong_is_told_before_what_is_left_to_read() {
         let cases = [
             (with(|s| s.stopped = 1), "1 partition stopped"),
+            (
+                with(|s| s.unreadable = 1),
+                "1 partition that cannot be read",
+            ),
             (
                 with(|s| s.hanging = 2),
                 "2 partitions with a hanging transaction",

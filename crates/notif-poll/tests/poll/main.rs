@@ -6,6 +6,8 @@
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
 #[cfg(test)]
+mod adopt_cluster;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failure;
@@ -18,11 +20,21 @@ mod kill;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod restore;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod retire;
+#[cfg(test)]
+mod status;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]

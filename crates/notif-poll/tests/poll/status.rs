@@ -234,7 +234,7 @@ fn live_shows_what_kafka_has_now() {
     assert_eq!(status["health"]["state"], "attention");
     assert_eq!(
         status["health"]["reasons"],
-        json!(["3 of 6 partitions need a person"])
+        json!(["3 partitions that cannot be read"])
     );
     // where Kafka does not answer, that is told, and what the last poll saw is shown
     let told = without_kafka(&world, &["status", "--live", "--output", "json"]);

@@ -81,20 +81,7 @@ impl Look {
         } else {
             None
         };
-        let (state, mut reasons) = judge(&signs(status, &watched));
-        let needy = watched
-            .iter()
-            .filter(|line| line.problem.is_some() && line.stored.stopped_reason.is_none())
-            .count();
-        let state = if needy > 0 {
-            reasons.push(format!(
-                "{needy} of {} partitions need a person",
-                watched.len()
-            ));
-            State::Attention
-        } else {
-            state
-        };
+        let (state, reasons) = judge(&signs(status, &watched));
         Self {
             live: live.is_some(),
             state,
@@ -115,6 +102,7 @@ fn signs(status: &Status, watched: &[Line]) -> Signs {
         watched: watched.len(),
         stopped: count(&|line| line.stored.stopped_reason.is_some()),
         behind: count(&|line| line.lag.is_some_and(|lag| lag > 0)),
+        unreadable: count(&|line| line.problem.is_some() && line.stored.stopped_reason.is_none()),
         hanging: count(&|line| line.hanging),
         untold_losses: status.gaps.iter().filter(|gap| gap.untold).count(),
         last_exit_code: overview.last_exit_code,
