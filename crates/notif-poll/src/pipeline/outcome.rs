@@ -24,6 +24,18 @@ pub(crate) struct Drained {
     pub(crate) problem: Option<Problem>,
 }
 
+impl Drained {
+    /// Did it turn out that the log is not the one that was recorded?
+    pub(crate) fn met_another_log(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| {
+            matches!(
+                problem.consequence,
+                Consequence::Stop(StopReason::Diverged, _)
+            )
+        })
+    }
+}
+
 /// Why a partition could not go on in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {

@@ -30,8 +30,11 @@ pub(super) fn positions(
             };
             let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
             match planned.verdict.as_ref()? {
-                // what another run does is its to tell
-                Verdict::Read { .. } | Verdict::Gap { .. } if drained.is_some_and(|d| d.left) => {
+                // what another run does is its to tell, and where another log ends says nothing of
+                // the recorded one
+                Verdict::Read { .. } | Verdict::Gap { .. }
+                    if drained.is_some_and(|d| d.left || d.met_another_log()) =>
+                {
                     None
                 }
                 Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => Some((
