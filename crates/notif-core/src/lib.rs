@@ -33,10 +33,6 @@ pub mod divergence;
 
 pub mod batch;
 
-pub mod resume;
-
-pub mod health;
-
 pub mod query;
 
 #[expect(
@@ -48,5 +44,9 @@ pub mod query;
 pub mod schema;
 
 pub mod stop;
+
+pub mod resume;
+
+pub mod health;
 
 pub mod store;

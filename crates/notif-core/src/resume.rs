@@ -17,9 +17,7 @@ use crate::batch::{Gap, GapReason};
 use crate::divergence::Parting;
 use crate::offset::{LastConsumed, NextOffset};
 use crate::plan::Watermarks;
-
-/// The reason of a stop because the log is another one.
-pub const DIVERGED: &str = "diverged";
+use crate::stop::StopReason;
 
 /// The offset row that the operator was shown: the fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +35,11 @@ pub struct Shown {
 impl Shown {
     /// Must the logs be compared before anything is decided?
     pub fn asks_for_comparison(&self) -> bool {
-        self.retired || self.stopped.as_deref() == Some(DIVERGED)
+        self.retired || self.is_diverged()
+    }
+
+    fn is_diverged(&self) -> bool {
+        self.stopped.as_deref() == Some(StopReason::Diverged.as_str())
     }
 }
 
@@ -125,21 +127,18 @@ pub fn resume(
             })
         }
         None | Some(LogNow::Recreated(_)) => Ok(Resumption::Retry),
-        Some(LogNow::Same(watermarks, parting)) => {
-            let diverged = shown.stopped.as_deref() == Some(DIVERGED);
-            match parting {
-                Some(parting) if diverged && !is_whole(parting, shown.last.next()) => {
-                    part(shown, at, watermarks, parting.begins)
-                }
-                Some(Parting {
-                    differs_at: Some(_),
-                    begins,
-                    ..
-                }) => part(shown, at, watermarks, begins),
-                _ if shown.retired => watch_again(shown.last.next(), at, watermarks),
-                _ => go_on(shown.last.next(), at, watermarks),
+        Some(LogNow::Same(watermarks, parting)) => match parting {
+            Some(parting) if shown.is_diverged() && !is_whole(parting, shown.last.next()) => {
+                part(shown, at, watermarks, parting.begins)
             }
-        }
+            Some(Parting {
+                differs_at: Some(_),
+                begins,
+                ..
+            }) => part(shown, at, watermarks, begins),
+            _ if shown.retired => watch_again(shown.last.next(), at, watermarks),
+            _ => go_on(shown.last.next(), at, watermarks),
+        },
     }
 }
 

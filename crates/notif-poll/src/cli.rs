@@ -32,7 +32,7 @@ pub struct Cli {
     pub once: bool,
 
     /// The settings of every command
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Settings")]
     pub settings: Settings,
 }
 
@@ -70,8 +70,8 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   notif-poll resume --topic order-events --partition 0
-  notif-poll resume --topic order-events --partition 0 --reason 'broker 2 restored from backup' --yes
-  notif-poll resume --topic order-events --partition 0 --at 4711 --reason 'record 4710 is damaged' --yes
+  notif-poll resume --topic order-events --partition 0 --reason 'broker 2 restored' --yes
+  notif-poll resume --topic order-events --partition 0 --at 4711 --reason 'damaged' --yes
   notif-poll resume --topic old-events --reason 'in use again' --yes")]
     Resume(ResumeArgs),
 
@@ -84,7 +84,7 @@ Examples:
 Examples:
   notif-poll retire --topic old-events
   notif-poll retire --topic old-events --reason 'replaced by order-events' --yes
-  notif-poll retire --topic order-events --partition 5 --reason 'created anew with three partitions' --yes")]
+  notif-poll retire --topic order-events --partition 5 --reason 'created anew' --yes")]
     Retire(RetireArgs),
 
     /// Record another Kafka cluster from now on

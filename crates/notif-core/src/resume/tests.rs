@@ -3,6 +3,8 @@
 use super::*;
 use crate::offset::EndOffset;
 
+const DIVERGED: &str = "diverged";
+
 fn at(offset: i64) -> NextOffset {
     NextOffset::at(offset)
 }

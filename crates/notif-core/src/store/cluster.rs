@@ -6,7 +6,7 @@ use diesel::sql_types::{Integer, Nullable, Text};
 
 use super::decision::{Decision, gap_insert_in_txn, generation_end_in_txn};
 use super::resume::offset_renew_in_txn;
-use super::{Session, StoreError, batch};
+use super::{Session, StoreError, batch, run};
 use crate::batch::{Gap, GapReason};
 use crate::offset::NextOffset;
 use crate::record::PartitionId;
@@ -63,6 +63,7 @@ fn cluster_adopt(
     to: &str,
     partitions: &[Adopted],
 ) -> Result<bool, StoreError> {
+    run::sequences_heal(conn)?;
     batch::without_rows(conn, |conn| {
         let watched: Vec<Watched> = diesel::sql_query(
             "SELECT topic, partition, topic_generation AS generation FROM kafka_offsets \

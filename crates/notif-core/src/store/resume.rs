@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 
 use super::decision::{Decision, gap_insert_in_txn, generation_end_in_txn};
-use super::{Session, StoreError, batch};
+use super::{Session, StoreError, batch, run};
 use crate::offset::NextOffset;
 use crate::record::PartitionId;
 use crate::resume::{Resumption, Shown};
@@ -30,6 +30,7 @@ fn partition_resume(
     decision: &Decision,
     all: &[Resumed],
 ) -> Result<bool, StoreError> {
+    run::sequences_heal(conn)?;
     batch::without_rows(conn, |conn| {
         // all rows are looked at before the first is changed: nothing has to be taken back
         for resumed in all {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text};
 
 use super::decision::{Decision, generation_end_in_txn};
-use super::{Session, StoreError, batch, offset};
+use super::{Session, StoreError, batch, offset, run};
 use crate::record::PartitionId;
 
 #[derive(QueryableByName)]
@@ -25,6 +25,7 @@ fn partition_retire(
     decision: &Decision,
     partitions: &[PartitionId],
 ) -> Result<Vec<PartitionId>, StoreError> {
+    run::sequences_heal(conn)?;
     batch::without_rows(conn, |conn| {
         let (topics, numbers) = offset::columns(partitions.iter());
         let locked: Vec<Locked> = diesel::sql_query(

@@ -54,7 +54,8 @@ fn client_watch(conn: &mut PgConnection, deadline_seconds: f64) -> Result<(), St
     Ok(())
 }
 
-fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {
+/// Sets the sequences right where they lie behind their tables.
+pub(super) fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {
     for (sequence, table, column) in [
         ("batches_batch_id_seq", "batches", "batch_id"),
         ("poll_runs_run_id_seq", "poll_runs", "run_id"),

@@ -40,12 +40,10 @@ fn decide(server: &Postgres, database: &TestDatabase) {
     };
     for (role, generation) in [("notif_poller", 0), ("notif_admin", 2)] {
         let mut session = session(server, database, role);
-        assert_eq!(
-            session
-                .partition_retire(&decision, std::slice::from_ref(&id))
-                .unwrap(),
-            [id.clone()]
-        );
+        let retired = session
+            .partition_retire(&decision, std::slice::from_ref(&id))
+            .unwrap();
+        assert_eq!(retired.len(), 1);
         session.status_read(10, 5).unwrap();
         let next = NextOffset::at(3);
         session.lineage_read(&id, generation, next).unwrap();

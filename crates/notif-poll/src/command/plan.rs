@@ -5,7 +5,7 @@ use notif_core::divergence::Parting;
 use notif_core::offset::NextOffset;
 use notif_core::plan::{Memory, Verdict};
 use notif_core::record::PartitionId;
-use notif_core::resume::DIVERGED;
+use notif_core::stop::StopReason;
 use notif_core::store::Session;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn parting(
     else {
         return Ok(None);
     };
-    if reason != DIVERGED || stored.is_another_topic(planned.topic_id()) {
+    if reason != StopReason::Diverged.as_str() || stored.is_another_topic(planned.topic_id()) {
         return Ok(None);
     }
     comparison::part(client, session, id, stored, watermarks, deadline).map(Some)

@@ -14,6 +14,8 @@ mod failure;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod kill;

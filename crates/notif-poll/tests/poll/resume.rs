@@ -11,7 +11,7 @@ fn parted_world() -> World {
     world.replace_log(1);
     world.write(0..42, "a");
     world.write(42..60, "b");
-    world.stop(0, "diverged");
+    world.poll().expect("stopped", 9, 0);
     world
 }
 
