@@ -261,15 +261,14 @@ fn words(one: &Chosen, done: bool) -> Vec<String> {
         (None, false) => "watched".to_owned(),
     };
     let mut text = vec![format!(
-        "{}: {was}, generation {}, recorded up to {}",
+        "{}: {was}, generation {}, next offset {}",
         one.resumed.id,
         shown.generation,
         shown.last.next().get()
     )];
-    text.extend(
-        one.parting
-            .map(|parting| format!("  {}", comparison::sentence(parting))),
-    );
+    // where nothing was ever stored there was nothing to compare
+    let compared = one.parting.filter(|_| shown.last.get() >= 0);
+    text.extend(compared.map(|parting| format!("  {}", comparison::sentence(parting))));
     text.extend(becomes(one, done));
     text
 }
@@ -354,7 +353,7 @@ fn object(one: &Chosen) -> Value {
         "stopped": shown.stopped,
         "retired": shown.retired,
         "generation": shown.generation,
-        "recordedUpTo": next,
+        "nextOffset": next,
         "divergence": one.parting.map(comparison::json),
         "action": action,
         "nextGeneration": generation,

@@ -81,8 +81,8 @@ fn answer(chosen: &[(PartitionId, OffsetRow)], retired: &[PartitionId], done: bo
     for (id, row) in chosen {
         let next = row.stored.last.next().get();
         let end = row.stored.end.map(EndOffset::get);
-        let end_words = end.map_or("an end that was never seen".to_owned(), |end| {
-            format!("the end last seen, {end},")
+        let end_words = end.map_or("no end was ever seen".to_owned(), |end| {
+            format!("end last seen: {end}")
         });
         let word = match (done, retired.contains(id)) {
             (false, _) => "would be retired",
@@ -91,7 +91,7 @@ fn answer(chosen: &[(PartitionId, OffsetRow)], retired: &[PartitionId], done: bo
             (true, false) => "was retired already",
         };
         text.push(format!(
-            "{id} {word}: recorded up to {next}; the ledger says that records from {next} to {end_words} and behind it may be missing"
+            "{id} {word}; ledger: records from {next} on may be missing ({end_words})"
         ));
         partitions.push(json!({
             "topic": &*id.topic,

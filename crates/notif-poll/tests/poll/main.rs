@@ -40,4 +40,6 @@ mod status;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod world;

@@ -41,7 +41,7 @@ fn a_diverged_log_goes_on_in_a_new_generation_from_where_it_parts() {
     assert_eq!(told.code, 0, "{told:?}");
     assert_eq!(
         told.stdout.replace(world.topic(), "TOPIC"),
-        "TOPIC/0: stopped as diverged, generation 0, recorded up to 50\n\
+        "TOPIC/0: stopped as diverged, generation 0, next offset 50\n\
          \x20 Kafka's log is the recorded one through 41, and differs at 42\n\
          \x20 the next poll would read on in generation 1, which begins at 42\n\
          \x20 ledger: generation 0 ends at 50, diverged: what its log had from there on is not known\n\
@@ -56,7 +56,7 @@ fn a_diverged_log_goes_on_in_a_new_generation_from_where_it_parts() {
         json["partitions"][0],
         json!({
             "topic": world.topic(), "partition": 0, "stopped": "diverged", "retired": false,
-            "generation": 0, "recordedUpTo": 50,
+            "generation": 0, "nextOffset": 50,
             "divergence": {"sameThrough": 41, "differsAt": 42, "begins": 42},
             "action": "new-generation", "nextGeneration": 1, "begins": 42, "endsDiverged": true,
             "skipped": [],

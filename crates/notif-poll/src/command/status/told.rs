@@ -156,7 +156,7 @@ fn gap_words(gap: &GapStatus) -> String {
 fn retired(look: &Look) -> Vec<String> {
     let word = |stored: &PartitionStatus| {
         format!(
-            "{}/{} since {}, recorded up to {}",
+            "{}/{} since {}, next offset {}",
             stored.topic,
             stored.partition,
             stored.retired_at.map_or("-".to_owned(), instant),
@@ -258,7 +258,10 @@ fn line_object(line: &Line) -> Value {
         "highWatermark": line.high,
         "lowOffset": line.low,
         "lag": line.lag,
-        "lagSeconds": line.behind.map(|behind| behind.num_seconds()),
+        "lagSeconds": match line.lag {
+            Some(0) => Some(0),
+            _ => line.behind.map(|behind| behind.num_seconds()),
+        },
         "lossMargin": line.margin,
         "drainedThrough": stored.drained_through.map(rfc3339),
         "records": stored.records,
