@@ -206,14 +206,20 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes the offset rows of `new` from a fresh reading.
+    /// Takes the offset rows of `new` from a fresh reading; one that turns out to be retired is left
+    /// out.
     pub(crate) fn reload(
         &mut self,
         mut rows: BTreeMap<PartitionId, OffsetRow>,
         new: &[PartitionId],
     ) {
         for id in new {
-            if let (Some(planned), Some(row)) = (self.partitions.get_mut(id), rows.remove(id)) {
+            let Some(row) = rows.remove(id) else {
+                continue;
+            };
+            if row.retired {
+                self.partitions.remove(id);
+            } else if let Some(planned) = self.partitions.get_mut(id) {
                 planned.memory = Memory::Row(row.stored.clone());
                 planned.row = Some(row);
             }
@@ -364,6 +370,26 @@ mod tests {
             retired: false,
         };
         (PartitionId::new("t", partition), row)
+    }
+
+    #[test]
+    fn a_retired_partition_is_left_out_and_a_retired_topic_with_its_new_partitions() {
+        let collected = |retired: [bool; 2]| -> Vec<i32> {
+            let there = TopicAnswer::Present {
+                topic_id: None,
+                partitions: vec![0, 1, 2],
+            };
+            let rows = retired.into_iter().zip(0..).map(|(retired, number)| {
+                let (id, row) = row(number);
+                (id, OffsetRow { retired, ..row })
+            });
+            let topics = BTreeMap::from([("t".to_owned(), there)]);
+            let facts = Facts::collect(&selection(), rows.collect(), topics);
+            facts.partitions.keys().map(|id| id.partition).collect()
+        };
+        assert_eq!(collected([false, false]), [0, 1, 2]);
+        assert_eq!(collected([true, false]), [1, 2]);
+        assert!(collected([true, true]).is_empty());
     }
 
     #[test]

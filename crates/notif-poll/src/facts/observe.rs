@@ -69,7 +69,7 @@ pub(crate) fn problem_of(verdict: &Verdict) -> Option<String> {
         ),
         Verdict::OffsetsLost => "its lost offset row could not be rebuilt".to_owned(),
         Verdict::Gone => {
-            "Kafka has it no more; nothing is written down as lost, it may come back".to_owned()
+            "Kafka has it no more; nothing is written down as lost, it may come back; where it will not: notif-poll retire".to_owned()
         }
         Verdict::Unauthorised => {
             "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()

@@ -139,3 +139,23 @@ fn an_id_that_is_not_that_of_the_brokers_is_refused() {
     );
     assert_eq!(world.dump(), before);
 }
+
+#[test]
+fn an_offset_row_that_is_lost_right_after_is_rebuilt_in_the_new_generation() {
+    let world = moved_world();
+    world
+        .ask_json(&["adopt-cluster", world.kafka.cluster_id(), "--yes"])
+        .json(0);
+    world
+        .database
+        .execute("DELETE FROM kafka_offsets WHERE partition = 0")
+        .unwrap();
+    let report = world.poll();
+    // partition 2 is gone
+    report.expect("stopped", 9, 4);
+    assert_eq!(report.partition(world.topic(), 0)["generation"], 1);
+    assert_eq!(
+        world.number("SELECT count(*) FROM notifications WHERE topic_generation = 1"),
+        4
+    );
+}

@@ -139,3 +139,24 @@ fn a_stopped_partition_may_be_retired() {
         .json(0);
     world.poll().expect("nothing", 0, 0);
 }
+
+#[test]
+fn a_lost_offset_row_does_not_bring_a_retired_topic_back() {
+    let world = World::with_partitions(1, 1);
+    world.write(0..2, "a");
+    world.poll().expect("drained", 0, 2);
+    world
+        .ask_json(&retire(&world, &["--reason", "quiet", "--yes"]))
+        .json(0);
+    world.write(2..4, "a");
+    world.database.execute("DELETE FROM kafka_offsets").unwrap();
+    for _ in 0..2 {
+        world.poll().expect("nothing", 0, 0);
+    }
+    assert_eq!(
+        world.number(
+            "SELECT count(*) FROM kafka_offsets WHERE retired_at IS NOT NULL AND \"offset\" = 1"
+        ),
+        1
+    );
+}
