@@ -102,7 +102,7 @@ fn each_command_of_the_page_says_what_stands_there() {
     let world = world();
     let all = typed();
     assert_eq!(all.len(), 11, "commands on the page");
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for typed in all {
         if typed.line.contains("adopt-cluster") && !typed.line.contains("--yes") {
             world
@@ -112,10 +112,10 @@ fn each_command_of_the_page_says_what_stands_there() {
         }
         let said = run(&world, typed.line);
         if comparable(&said) != comparable(&typed.said) {
-            wrong.push_str(&format!("$ {}\n{said}", typed.line));
+            wrong.push(format!("$ {}\n{said}", typed.line));
         }
     }
-    assert!(wrong.is_empty(), "the page must say:\n{wrong}");
+    assert!(wrong.is_empty(), "the page must say:\n{}", wrong.concat());
 }
 
 /// Every name in an object, with those of the objects inside; of a list those of its first element.
