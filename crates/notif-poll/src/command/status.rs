@@ -8,8 +8,6 @@ mod told;
 use std::collections::BTreeSet;
 
 use notif_core::store::Session;
-use rdkafka::consumer::Consumer;
-use rdkafka::metadata::MetadataTopic;
 
 use super::plan;
 use super::poll::VERSION;
@@ -18,9 +16,9 @@ use crate::brokers;
 use crate::cli::{Settings, StatusArgs};
 use crate::config::{Config, Environment, poll_config};
 use crate::deadline::{Deadline, WaitsFor};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::facts::Facts;
-use crate::kafka::Client;
+use crate::kafka::topic::names_list;
 use lines::Look;
 
 /// How many losses and runs are shown.
@@ -45,7 +43,7 @@ pub(crate) fn run(
     let mut session = Session::connect(&config.database, "notif-poll status")?;
     session.schema_check(VERSION)?;
     let live = if args.live {
-        live(&config, &mut session, &deadline)
+        live(&config, &mut session, &deadline)?
     } else {
         None
     };
@@ -56,32 +54,33 @@ pub(crate) fn run(
     Ok(told::answer(&status, &look))
 }
 
-/// Kafka's side. Where it cannot be asked that is told, and what the last poll saw stands in: the
-/// look at PostgreSQL is worth as much as ever.
-fn live(config: &Config, session: &mut Session, deadline: &Deadline) -> Option<Live> {
-    let asked = brokers::connect(&config.kafka).and_then(|client| {
-        let facts = plan::look(config, &client, session, deadline)?;
-        deadline.waiting_for(WaitsFor::Kafka);
-        let unselected = unselected(&client, config, deadline);
-        Ok(Live { facts, unselected })
-    });
-    match asked {
-        Ok(live) => Some(live),
-        Err(failure) => {
+/// Kafka's side; `None` where it cannot be asked. That is told, and what the last poll saw stands in:
+/// the look at PostgreSQL is worth as much as ever.
+fn live(
+    config: &Config,
+    session: &mut Session,
+    deadline: &Deadline,
+) -> Result<Option<Live>, Failure> {
+    let client = brokers::connect(&config.kafka)?;
+    let facts = match plan::look(config, &client, session, deadline) {
+        Ok(facts) => facts,
+        Err(failure) if failure.exit == Exit::Kafka => {
             log::warn!("{:#}: shown is what the last poll saw", failure.error);
+            return Ok(None);
+        }
+        Err(failure) => return Err(failure),
+    };
+    deadline.waiting_for(WaitsFor::Kafka);
+    let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
+    let unselected = match names_list(&client, timeout) {
+        Ok(mut names) => {
+            names.retain(|name| !name.starts_with("__") && !config.kafka.topics.selects(name));
+            Some(names)
+        }
+        Err(error) => {
+            log::warn!("Kafka did not list its topics: {error}");
             None
         }
-    }
-}
-
-fn unselected(client: &Client, config: &Config, deadline: &Deadline) -> Option<BTreeSet<String>> {
-    let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
-    let metadata = client.fetch_metadata(None, timeout).ok()?;
-    let names = metadata.topics().iter().map(MetadataTopic::name);
-    Some(
-        names
-            .filter(|name| !name.starts_with("__") && !config.kafka.topics.selects(name))
-            .map(str::to_owned)
-            .collect(),
-    )
+    };
+    Ok(Some(Live { facts, unselected }))
 }

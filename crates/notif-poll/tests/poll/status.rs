@@ -253,6 +253,12 @@ fn it_ends_with_2_3_or_7_where_it_cannot_look() {
     assert_eq!(status("mysql://x").json(2)["outcome"], "failed");
     let nowhere = status("postgresql://postgres@127.0.0.1:1/nothing");
     assert!(nowhere.json(3)["hint"].is_string());
+    let mut unknown = world.command();
+    unknown
+        .env("KAFKA_TOPICS", "a")
+        .args(["status", "--live", "-X", "no.such.setting=1"])
+        .args(["--output", "json"]);
+    Told::of(&mut unknown).json(2);
     let empty = world.database.server().empty_database().unwrap();
     let told = status(&empty.url());
     told.json(7);
