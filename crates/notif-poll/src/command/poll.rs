@@ -158,6 +158,7 @@ fn observe(
             "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
         )
     })?;
+    notif_core::fault_point!("after-metadata");
     if run.deadline.is_over() {
         return Err(Failure::new(
             Exit::Behind,
@@ -321,6 +322,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
         Ok(shared) => shared,
         Err(error) => return summary::give_up(run, &mut session, &error.into()),
     };
+    notif_core::fault_point!("after-claims");
     run.deadline.waiting_for(WaitsFor::Itself);
     let (session, outcome) = drain(run, session, mine);
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
@@ -468,7 +470,9 @@ fn finish(run: &Run, mut session: Session, facts: &Facts, outcome: Option<Outcom
         .is_none_or(|outcome| outcome.kafka_lost.is_none());
     if kafka_is_there && !run.deadline.is_over() {
         run.deadline.waiting_for(WaitsFor::Kafka);
+        notif_core::fault_point!("before-mirror");
         mirror::offsets_mirror(&run.client, &positions);
+        notif_core::fault_point!("after-mirror");
     }
     run.deadline.waiting_for(WaitsFor::Database);
     let report = summary::end(run, &mut session, facts, outcome, &positions);

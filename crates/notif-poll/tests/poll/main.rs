@@ -9,6 +9,8 @@
 mod drain;
 #[cfg(test)]
 mod failure;
+#[cfg(all(test, not(feature = "faults")))]
+mod faults;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
