@@ -177,7 +177,7 @@ fn rows_are_the_records(database: &TestDatabase, truth: &Truth) -> Result<(), St
             return Err(format!("{place:?} is stored twice"));
         }
         let Some(expected) = truth.records.get(&place) else {
-            return Err(format!("{place:?} is stored and was never committed"));
+            return Err(format!("{place:?} is stored and must not be"));
         };
         row_is_the_record(row, expected).map_err(|wrong| format!("{place:?}: {wrong}"))?;
         let Some(commit_seq) = row["commit_seq"].as_i64() else {

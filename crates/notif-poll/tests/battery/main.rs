@@ -7,6 +7,11 @@
 //!
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails, as it should"
+)]
+
 #[cfg(test)]
 mod binary;
 #[cfg(test)]

@@ -36,11 +36,11 @@ const MUTATIONS: [Mutation; 8] = [
     caught!("no-fence"
         by overlapping_runs_without_claims_write_each_record_once, "recorded already"),
     caught!("end-by-equality"
-        by a_run_ends_at_the_end_that_it_saw, "instead of code 0"),
+        by a_run_ends_at_the_end_that_it_saw, "is stored and must not be"),
     caught!("end-of-partition-believed"
         by an_end_below_the_captured_one_is_not_believed, "lost is"),
     caught!("generation-left-out"
-        by a_topic_created_anew_is_recorded_beside_the_old_one, "recorded already"),
+        by a_topic_created_anew_is_recorded_beside_the_old_one, "is missing"),
     caught!("gap-not-recorded"
         by what_kafka_deleted_is_in_the_ledger, "do not tile"),
     caught!("header-duplicates-collapsed"

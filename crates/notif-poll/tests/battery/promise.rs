@@ -4,6 +4,7 @@
 //! What must be there is known from what was produced, but for the headers, which the broker's own
 //! consumer reads.
 
+use std::ops::{Range, RangeFrom};
 use std::time::Duration;
 
 use notif_testbed::kafka::{Kafka, Message, TruthRecord};
@@ -28,13 +29,13 @@ fn message(number: i64) -> Message {
     Message::new(format!(r#"{{"type":"t","payload":{{"n":{number}}}}}"#)).at(START_MS + number)
 }
 
-fn produce(world: &World, numbers: std::ops::Range<i64>) {
+fn produce(world: &World, numbers: Range<i64>) {
     let messages: Vec<Message> = numbers.map(message).collect();
     world.kafka.produce(world.topic(), 0, messages).unwrap();
 }
 
 /// Says that these offsets of the only partition hold the messages of the same numbers.
-fn expect(truth: &mut Truth, world: &World, generation: i64, offsets: std::ops::Range<i64>) {
+fn expect(truth: &mut Truth, world: &World, generation: i64, offsets: Range<i64>) {
     let records: Vec<TruthRecord> = offsets
         .map(|offset| TruthRecord {
             partition: 0,
@@ -78,38 +79,41 @@ pub(crate) fn a_kill_within_a_batch_stores_all_of_it_or_nothing(
     let begun = database();
     world.poll(&begun).expect(0)?;
     produce(&world, 3..6);
-    let statements = statements(&world, &begun);
-    let begin = place(&statements, "nextval('batches_batch_id_seq')");
-    let end = place(&statements, "WITH counter");
-    assert!(
-        (begin..end).any(|at| statements[at].contains("COPY")),
-        "{statements:?}"
-    );
-    for number in begin..=end {
+    let (numbers, batch) = statements_of_the_batch(&world, &begun);
+    assert!(batch.iter().any(|s| s.contains("COPY")), "{batch:#?}");
+    for (number, statement) in numbers.zip(batch) {
         let database = begun.copy().unwrap();
-        let first = world.poll_with(&database, &format!("kill:after-statement:{number}"));
-        assert!(first.was_killed(), "{first:?}");
+        let killed = world.poll_with(&database, &format!("kill:after-statement:{number}"));
+        assert!(killed.was_killed(), "{killed:?}");
         world.poll(&database).expect(0)?;
         holds(&database, &all_up_to(&world, 6))
-            .map_err(|wrong| format!("killed after {}: {wrong}", statements[number]))?;
+            .map_err(|wrong| format!("killed after {statement}: {wrong}"))?;
     }
     Ok(())
 }
 
-/// The statements of a run; the first is number 1.
-fn statements(world: &World, begun: &TestDatabase) -> Vec<String> {
-    let database = begun.copy().unwrap();
-    let run = world.poll_logged(&database);
-    let lines = run.stderr.lines();
-    let statements = lines.filter_map(|line| line.split_once("] statement "));
-    let mut list = vec![String::new()];
-    list.extend(statements.map(|(_, statement)| statement.to_owned()));
-    list
-}
-
-fn place(statements: &[String], words: &str) -> usize {
-    let place = statements.iter().position(|s| s.contains(words));
-    place.unwrap_or_else(|| panic!("no {words} in {statements:#?}"))
+/// The statements of a run's only batch, and their numbers.
+fn statements_of_the_batch(
+    world: &World,
+    recorded: &TestDatabase,
+) -> (RangeFrom<usize>, Vec<String>) {
+    let database = recorded.copy().unwrap();
+    let logged = world.poll_logged(&database).stderr;
+    let statements: Vec<&str> = logged
+        .lines()
+        .filter_map(|line| Some(line.split_once("] statement ")?.1))
+        .collect();
+    let place = |words: &str| {
+        let place = statements.iter().position(|s| s.contains(words));
+        place.unwrap_or_else(|| panic!("no {words} in {statements:#?}"))
+    };
+    let (begin, end) = (
+        place("nextval('batches_batch_id_seq')"),
+        place("WITH counter"),
+    );
+    let batch = statements[begin..=end].iter().copied().map(str::to_owned);
+    // the first statement is number 1
+    (begin + 1.., batch.collect())
 }
 
 /// Two runs that both believe a partition to be theirs: the fence lets one of them write.
@@ -140,9 +144,10 @@ pub(crate) fn a_run_ends_at_the_end_that_it_saw(mutations: &str) -> Result<(), S
         transactional.client().begin_transaction().unwrap();
         let messages = [message(0), message(1)];
         transactional.produce(world.topic(), 0, messages).unwrap();
-        match commit {
-            true => transactional.client().commit_transaction(LIMIT).unwrap(),
-            false => transactional.client().abort_transaction(LIMIT).unwrap(),
+        if commit {
+            transactional.client().commit_transaction(LIMIT).unwrap();
+        } else {
+            transactional.client().abort_transaction(LIMIT).unwrap();
         }
     };
     transaction(true);

@@ -30,7 +30,7 @@ impl Scene {
         kafka.create_topic(&orders, 2).unwrap();
         kafka.create_topic(&again, 1).unwrap();
         let world = World::new(kafka, &[&orders, &again, &fresh]);
-        let mut events = Events::new(kafka, 20_261_125).unwrap();
+        let mut events = Events::new(kafka, &orders, 20_261_125).unwrap();
         events.produce(&orders, 0, 40).unwrap();
         events.produce(&orders, 1, 40).unwrap();
         events.produce(&again, 0, 20).unwrap();
@@ -108,9 +108,9 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(kafka: &Kafka, seed: u64) -> Result<Self> {
-        let name = unique("battery");
-        let transactional = kafka.producer_with(&[("transactional.id", &name)])?;
+    /// A transaction that an earlier client of this name left open is aborted.
+    pub(crate) fn new(kafka: &Kafka, name: &str, seed: u64) -> Result<Self> {
+        let transactional = kafka.producer_with(&[("transactional.id", name)])?;
         transactional.client().init_transactions(TIMEOUT)?;
         Ok(Self {
             campus: Campus::new(seed),
@@ -130,7 +130,7 @@ impl Events {
     }
 
     fn next(&mut self) -> Message {
-        self.number = self.number.wrapping_add(1);
+        self.number += 1;
         let mut message = Message::from(self.campus.next().unwrap());
         if self.number.is_multiple_of(3) {
             message = message

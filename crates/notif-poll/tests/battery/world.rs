@@ -157,7 +157,7 @@ impl Held {
         self.0.as_ref().unwrap().id()
     }
 
-    /// `State:	T` in its status is a process stopped by a signal.
+    /// The state `T` is that of a process that a signal has stopped.
     fn is_stopped(&self) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         status.lines().any(|line| line.starts_with("State:\tT"))
