@@ -50,7 +50,7 @@ const MUTATIONS: [Mutation; 8] = [
 ];
 
 /// A defect that must do no harm: claims only save work.
-const HARMLESS: &str = "claims-off";
+pub(crate) const HARMLESS: &str = "claims-off";
 
 /// How many are tried side by side. Most of a check is waiting.
 const AT_ONCE: usize = 4;

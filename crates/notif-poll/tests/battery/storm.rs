@@ -15,6 +15,7 @@ use notif_testbed::unique;
 use notif_testbed::wait::wait_until;
 
 use crate::check::{Truth, compare};
+use crate::mutation::HARMLESS;
 use crate::scene::{self, Events};
 use crate::tell::tell;
 use crate::world::{Ended, World};
@@ -31,7 +32,21 @@ const POLLS: [usize; 4] = [1, 2, 4, 8];
 /// that ended first. So a third of the polls end, and kills reach all of a poll, on any machine.
 const FIRST_LONGEST_MS: u32 = 500;
 
+/// So many of a hundred polls are killed after a statement, not after a time. Most of a poll is
+/// waiting, and most of what a kill can hit there is alike.
+const STATEMENT_PERCENT: u32 = 50;
+
+/// So many of a hundred polls do without claims: they meet at the fence, where claims would keep them
+/// apart.
+const WITHOUT_CLAIMS_PERCENT: u32 = 50;
+
+/// The last of them is among the statements that end a run.
+const STATEMENTS: u32 = 36;
+
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// When a poll is killed that is to be killed after a statement. It ends before by its own deadline.
+const NO_KILL: Duration = Duration::from_secs(100_000);
 
 #[test]
 fn two_hundred_random_kills_lose_and_double_nothing() {
@@ -59,7 +74,8 @@ pub(crate) struct Tally {
     pub(crate) kills: usize,
     /// Of the killed, those that had committed a batch.
     pub(crate) wrote: i64,
-    /// Write transactions that were begun and came to nothing: killed within, or left to another run.
+    /// Numbers of write transactions that came to nothing: killed within, or left to another run. A
+    /// shutdown of PostgreSQL skips some as well.
     pub(crate) undone: i64,
     /// Polls that came to their end before they could be killed.
     pub(crate) ended: usize,
@@ -167,9 +183,17 @@ impl Storm {
         let longest = self.longest[&polls];
         let mut spawned: Vec<(Instant, Child)> = (0..polls)
             .map(|_| {
-                let delay = Duration::from_millis(u64::from(self.random.below(longest)));
                 let mut command = self.world.command(&self.database);
                 command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                if self.random.chance(WITHOUT_CLAIMS_PERCENT) {
+                    command.env("NOTIF_MUTATION", HARMLESS);
+                }
+                let mut delay = Duration::from_millis(u64::from(self.random.below(longest)));
+                if self.random.chance(STATEMENT_PERCENT) {
+                    let number = self.random.between(1, STATEMENTS);
+                    command.env("NOTIF_FAULT", format!("kill:after-statement:{number}"));
+                    delay = NO_KILL;
+                }
                 (Instant::now() + delay, command.spawn().unwrap())
             })
             .collect();
@@ -181,16 +205,21 @@ impl Storm {
         let polls = spawned.len();
         let mut longest = self.longest[&polls];
         for (due, mut poll) in spawned {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            poll.kill().unwrap();
+            let left = due.saturating_duration_since(Instant::now());
+            let is_timed = left < LIMIT;
+            if is_timed {
+                thread::sleep(left);
+                poll.kill().unwrap();
+            }
             let ended = Ended::from_output(poll.wait_with_output().unwrap());
+            let (more, less) = (longest.div_ceil(50), longest / 25);
             if ended.was_killed() {
                 tally.kills += 1;
-                longest += longest.div_ceil(50);
+                longest += if is_timed { more } else { 0 };
                 continue;
             }
             tally.ended += 1;
-            longest -= longest / 25;
+            longest -= if is_timed { less } else { 0 };
             self.assert_allowed(&ended, codes);
         }
         self.longest.insert(polls, longest);
