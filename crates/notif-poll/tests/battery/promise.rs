@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// When a poll that waits for what cannot come is over. Longer than what a check does while it holds
 /// the poll, also on a machine that is busy.
-const SHORT_DEADLINE: u32 = 15;
+const SHORT_DEADLINE: u32 = 20;
 
 /// The 28th of May 2026, for records whose times must be equal.
 const START_MS: i64 = 1_780_000_000_000;
@@ -140,7 +140,7 @@ pub(crate) fn a_run_ends_at_the_end_that_it_saw(mutations: &str) -> Result<(), S
     let transactional = world.kafka.producer_with(&name).unwrap();
     transactional.client().init_transactions(LIMIT).unwrap();
     // two records and a marker, which no reader ever sees: the end is 3
-    let transaction = |commit: bool| {
+    let transaction = |commit: bool, end: i64| {
         transactional.client().begin_transaction().unwrap();
         let messages = [message(0), message(1)];
         transactional.produce(world.topic(), 0, messages).unwrap();
@@ -149,12 +149,13 @@ pub(crate) fn a_run_ends_at_the_end_that_it_saw(mutations: &str) -> Result<(), S
         } else {
             transactional.client().abort_transaction(LIMIT).unwrap();
         }
+        scene::wait_for_end(world.kafka, world.topic(), 0, end);
     };
-    transaction(true);
+    transaction(true, 3);
     let database = database();
     let poll = world.held(&database, "after-claims");
     // 3, 4 and their marker are never seen either: the next thing to come stands at 6
-    transaction(false);
+    transaction(false, 6);
     produce(&world, 6..7);
     poll.end().expect(0)?;
     let mut truth = Truth::default();

@@ -9,6 +9,7 @@ use notif_testbed::campus::Campus;
 use notif_testbed::kafka::{Kafka, Message, Producer};
 use notif_testbed::postgres::{Postgres, TestDatabase};
 use notif_testbed::unique;
+use notif_testbed::wait::wait_until;
 use rdkafka::producer::Producer as _;
 
 use crate::check::{Loss, Truth};
@@ -47,6 +48,8 @@ impl Scene {
 
         events.produce(&orders, 0, 120).unwrap();
         events.transactions(&orders, 0).unwrap();
+        // records, aborted ones, and four markers
+        wait_for_end(kafka, &orders, 0, 160 + 60 + 35 + 4);
         events.produce(&orders, 1, 200).unwrap();
         kafka.delete_records(&orders, &[(1, 90)]).unwrap();
         kafka.create_partitions(&orders, 3).unwrap();
@@ -86,6 +89,16 @@ impl Scene {
             truth,
         }
     }
+}
+
+/// Waits for the end of a partition's log. A transaction's marker is written after its client has
+/// got the answer to its commit.
+pub(crate) fn wait_for_end(kafka: &Kafka, topic: &str, partition: i32, end: i64) {
+    let what = format!("{topic}/{partition} to end at {end}");
+    wait_until(&what, TIMEOUT, || {
+        kafka.watermarks(topic, partition).unwrap().1 == end
+    })
+    .unwrap();
 }
 
 /// Reads a topic by the independent reader, and the ends of its partitions. Nothing is open, so the

@@ -93,9 +93,14 @@ impl World {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let held = Held(Some(child));
-        let what = format!("a poll to reach {step}");
-        wait_until(&what, LIMIT, || held.is_stopped()).unwrap();
+        let mut held = Held(Some(child));
+        let what = format!("a poll to reach {step}, or its end");
+        wait_until(&what, LIMIT, || matches!(held.state(), 'T' | 'Z')).unwrap();
+        if held.state() == 'Z' {
+            let child = held.0.take().unwrap();
+            let ended = Ended::from_output(child.wait_with_output().unwrap());
+            panic!("a poll ended before it came to {step}: {ended:?}");
+        }
         held
     }
 }
@@ -157,10 +162,11 @@ impl Held {
         self.0.as_ref().unwrap().id()
     }
 
-    /// The state `T` is that of a process that a signal has stopped.
-    fn is_stopped(&self) -> bool {
+    /// `T` is a process that a signal has stopped, `Z` one that has ended.
+    fn state(&self) -> char {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        status.lines().any(|line| line.starts_with("State:\tT"))
+        let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+        state.unwrap().trim_start().chars().next().unwrap()
     }
 
     /// Lets it go on.
