@@ -1,7 +1,7 @@
 //! Faults on demand, for tests that must be able to fail.
 //!
 //! Only builds with the feature `faults` have them; in any other, both macros leave nothing behind,
-//! not even a name. What a run does at which point is chosen at run time, by [`choose`] in such a
+//! not even a name. What a run does at which point is chosen at run time, by `choose` in such a
 //! build: see `fault/chosen.rs`. The tests that use it are in `notif-poll/tests/battery`.
 //!
 //! * [`fault_point!`](crate::fault_point): here a run can be killed or held;
