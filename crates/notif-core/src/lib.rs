@@ -5,6 +5,8 @@
 //! comes after. Kafka, HTTP, the environment and the clock are not known here; SQL is written in
 //! [`store`] alone.
 
+pub mod fault;
+
 pub mod record;
 
 pub mod event;

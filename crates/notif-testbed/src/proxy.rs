@@ -33,6 +33,8 @@ enum Mode {
 struct State {
     mode: Mode,
     target: Option<u16>,
+    /// What makes it hold answers back, once it has come in requests this many times.
+    trigger: Option<(Vec<u8>, usize)>,
     ended: bool,
     next_id: u64,
     /// Both sockets of each connection; the one to the target is there once it is made.
@@ -76,6 +78,7 @@ impl Proxy {
             state: Mutex::new(State {
                 mode: Mode::Forward,
                 target: None,
+                trigger: None,
                 ended: false,
                 next_id: 0,
                 connections: HashMap::new(),
@@ -135,9 +138,22 @@ impl Proxy {
         self.set(Mode::NoAnswers);
     }
 
+    /// Forwards until `bytes` have come in requests `times` times; from that moment on it holds the
+    /// answers back, the one to that request included.
+    pub fn hold_answers_after(&self, bytes: &[u8], times: usize) {
+        self.set(Mode::Forward);
+        self.shared.lock().trigger = Some((bytes.to_vec(), times));
+    }
+
+    /// Are answers held back?
+    pub fn holds_answers(&self) -> bool {
+        self.shared.lock().mode == Mode::NoAnswers
+    }
+
     fn set(&self, mode: Mode) {
         let mut state = self.shared.lock();
         state.mode = mode;
+        state.trigger = None;
         if mode == Mode::Cut {
             state.close_all();
         }
@@ -208,6 +224,24 @@ impl Shared {
                 )
             }
             _ => (available, Duration::ZERO),
+        }
+    }
+
+    /// Looks for the trigger in a request, `before` being the end of what came before on the same
+    /// connection. Called before the request is forwarded: its answer cannot slip through.
+    fn look_for_trigger(&self, before: &mut Vec<u8>, request: &[u8]) {
+        let mut state = self.lock();
+        let Some((bytes, times)) = &mut state.trigger else {
+            return;
+        };
+        before.extend_from_slice(request);
+        let found = before.windows(bytes.len().max(1)).filter(|w| w == bytes);
+        *times = times.saturating_sub(found.count());
+        let overlap = bytes.len().saturating_sub(1);
+        before.drain(..before.len().saturating_sub(overlap));
+        if *times == 0 {
+            state.mode = Mode::NoAnswers;
+            state.trigger = None;
         }
     }
 
@@ -296,11 +330,15 @@ fn pump(
     shared: &Arc<Shared>,
 ) {
     let mut buffer = [0; 16 << 10];
+    let mut before = Vec::new();
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer) else {
             return;
         };
         let mut rest = buffer.get(..count).unwrap_or_default();
+        if direction == Direction::Requests {
+            shared.look_for_trigger(&mut before, rest);
+        }
         while !rest.is_empty() {
             // asked after the read: what came before the silence stays here until it ends
             if !shared.may_pass(id, direction) {

@@ -123,6 +123,7 @@ fn observe(
 ) -> Result<Facts, Failure> {
     run.deadline.waiting_for(WaitsFor::Kafka);
     let topics = topics.map_err(|error| brokers::unreachable(error, &config.kafka))?;
+    notif_core::fault_point!("after-metadata");
     if run.deadline.is_over() {
         return Err(Failure::new(
             Exit::Behind,
@@ -251,6 +252,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
         Ok(shared) => shared,
         Err(error) => return summary::give_up(run, &mut session, &error.into()),
     };
+    notif_core::fault_point!("after-claims");
     run.deadline.waiting_for(WaitsFor::Itself);
     let (session, outcome) = drain(run, session, mine);
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
@@ -398,7 +400,9 @@ fn finish(run: &Run, mut session: Session, facts: &Facts, outcome: Option<Outcom
         .is_none_or(|outcome| outcome.kafka_lost.is_none());
     if kafka_is_there && !run.deadline.is_over() {
         run.deadline.waiting_for(WaitsFor::Kafka);
+        notif_core::fault_point!("before-mirror");
         mirror::offsets_mirror(&run.client, &positions);
+        notif_core::fault_point!("after-mirror");
     }
     run.deadline.waiting_for(WaitsFor::Database);
     let report = summary::end(run, &mut session, facts, outcome, &positions);

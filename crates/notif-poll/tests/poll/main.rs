@@ -11,6 +11,8 @@ mod adopt_cluster;
 mod drain;
 #[cfg(test)]
 mod failure;
+#[cfg(all(test, not(feature = "faults")))]
+mod faults;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]

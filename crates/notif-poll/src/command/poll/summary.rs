@@ -97,6 +97,7 @@ fn close(
     stops: &[Stop],
 ) -> Report {
     report.ended_at = Some(run.clock.now());
+    notif_core::fault_point!("before-run-end");
     let written = session.run_end(run.start.run_id, seen, stops, |gaps| {
         report.gaps = gaps.iter().map(Into::into).collect();
         if !gaps.is_empty() {
