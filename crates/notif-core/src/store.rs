@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod run;
 pub mod session;
 pub mod stop;
+pub mod verify;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
@@ -28,3 +29,4 @@ pub use libpq::Answer;
 pub use pool::{Pool, PoolOptions};
 pub use read::Read;
 pub use session::Session;
+pub use verify::Audit;

@@ -47,7 +47,10 @@ impl StoredRow {
     }
 
     fn compare_content(&self, record: &Record, is_same_value: bool, found: Found<'_>) {
-        let key = record.key.as_deref().map(|key| Sha256::digest(key).to_vec());
+        let key = record
+            .key
+            .as_deref()
+            .map(|key| Sha256::digest(key).to_vec());
         if key != self.key_sha256 {
             found(Kind::Key, "the key in Kafka is another one".to_owned());
         }
@@ -147,7 +150,7 @@ mod tests {
 
     fn row() -> StoredRow {
         StoredRow {
-            key_sha256: hash_of(b"k"),
+            key_sha256: Some(hash_of(b"k")),
             headers: Some(
                 r#"[{"name":"a","value":"1"},{"name":"a","value":null},{"name":"a","value":"1"}]"#
                     .to_owned(),
@@ -199,9 +202,10 @@ mod tests {
             |headers| headers.push(header("b", None)),
         ];
         for change in changes {
-            assert_eq!(changed(|record| change(&mut record.headers)), [
-                Kind::Headers
-            ]);
+            assert_eq!(
+                changed(|record| change(&mut record.headers)),
+                [Kind::Headers]
+            );
         }
     }
 
@@ -226,7 +230,7 @@ mod tests {
         (redacted.key_sha256, redacted.headers) = (None, None);
         redacted.event = Some("{}".to_owned());
         assert_eq!(found(&redacted, &record()), []);
-        redacted.value_sha256 = hash_of(b"other");
+        redacted.value_sha256 = Some(hash_of(b"other"));
         assert_eq!(found(&redacted, &record()), [Kind::Value]);
     }
 
@@ -238,8 +242,7 @@ mod tests {
             ]
         };
         prop::collection::vec(
-            (bytes(), prop::option::of(bytes()))
-                .prop_map(|(name, value)| Header { name, value }),
+            (bytes(), prop::option::of(bytes())).prop_map(|(name, value)| Header { name, value }),
             0..4,
         )
     }

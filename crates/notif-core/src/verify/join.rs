@@ -26,11 +26,7 @@ where
     }
 
     /// The record at `offset`, where there is one. Those before it, which have no row, go to `alone`.
-    pub fn at(
-        &mut self,
-        offset: i64,
-        mut alone: impl FnMut(&Record),
-    ) -> Result<Option<Record>, E> {
+    pub fn at(&mut self, offset: i64, mut alone: impl FnMut(&Record)) -> Result<Option<Record>, E> {
         while let Some(record) = self.take()? {
             if record.offset == offset {
                 return Ok(Some(record));
@@ -66,6 +62,7 @@ where
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "differences of sets")]
 mod tests {
     use std::collections::BTreeSet;
     use std::convert::Infallible;

@@ -103,6 +103,29 @@ pub enum Standing {
     NoOffsetRow,
 }
 
+/// Where a generation has to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// At offset 0: what its log had lost before it was first seen is in the ledger.
+    AtZero,
+    /// Wherever it does: a partition that was brought over from an older recorder, or a log that was
+    /// taken up in the middle, what lies before it being recorded in the generation before.
+    Anywhere,
+}
+
+impl Begin {
+    /// Where the first generation of a partition begins: whether it was brought over, nobody knows.
+    pub const FIRST_GENERATION: Self = Self::Anywhere;
+
+    /// Where the generation behind this one begins.
+    pub fn behind(ledger: &Ledger) -> Self {
+        match ledger.ends().first() {
+            Some(end) if matches!(end.reason.as_str(), "diverged" | "retired") => Self::Anywhere,
+            _ => Self::AtZero,
+        }
+    }
+}
+
 impl Ledger {
     /// Where the generation was first seen; none where nothing was recorded or lost.
     pub fn first_offset(&self) -> Option<i64> {
@@ -133,6 +156,22 @@ impl Ledger {
         }
     }
 
+    /// The stretches that retention removed rows from, in order and apart from each other.
+    pub fn pruned_stretches(&self) -> Vec<Tile> {
+        let mut stretches: Vec<Tile> = Vec::new();
+        for prune in self.prunes.iter().filter(|prune| prune.rows > 0) {
+            let (first, next) = (
+                prune.first_offset,
+                NextOffset::after(prune.last_offset).get(),
+            );
+            match stretches.last_mut() {
+                Some(last) if first <= last.next => last.next = last.next.max(next),
+                _ => stretches.push(Tile { first, next }),
+            }
+        }
+        stretches
+    }
+
     /// Ranges and losses as tiles, in order.
     fn tiles(&self) -> Vec<Tile> {
         let ranges = self.ranges.iter().map(|range| Tile {
@@ -155,7 +194,7 @@ impl Ledger {
         let open = || self.losses.iter().filter(|loss| loss.last_offset.is_none());
         let ends: Vec<&Loss> = open().filter(|loss| !loss.is_retirement()).collect();
         if ends.is_empty() {
-            open().last().into_iter().collect()
+            open().next_back().into_iter().collect()
         } else {
             ends
         }
@@ -163,11 +202,22 @@ impl Ledger {
 
     /// Checks that ranges and losses cover every offset once, from the first that was ever seen up to
     /// the stored one, or to the end of the generation.
-    pub fn check_tiling(&self, standing: Standing, place: &Place, findings: &mut Findings) {
+    pub fn check_tiling(
+        &self,
+        begin: Begin,
+        standing: Standing,
+        place: &Place,
+        findings: &mut Findings,
+    ) {
         let Some(end) = self.end(standing, place, findings) else {
             return;
         };
-        for fault in tiling::faults(&self.tiles(), end) {
+        let mut tiles = self.tiles();
+        if begin == Begin::AtZero {
+            // no offset, but the place where the first tile has to begin
+            tiles.insert(0, Tile { first: 0, next: 0 });
+        }
+        for fault in tiling::faults(&tiles, end) {
             let (kind, tile, detail) = match fault {
                 Fault::Hole(tile) => (
                     Kind::Hole,
@@ -258,8 +308,17 @@ mod tests {
     }
 
     fn found(ledger: &Ledger, standing: Standing) -> Vec<(Kind, Option<i64>, Option<i64>)> {
+        found_from(Begin::Anywhere, ledger, standing)
+    }
+
+    fn found_from(
+        begin: Begin,
+        ledger: &Ledger,
+        standing: Standing,
+    ) -> Vec<(Kind, Option<i64>, Option<i64>)> {
         let mut findings = Findings::default();
-        ledger.check_tiling(standing, &Place::partition("t", 0, 0), &mut findings);
+        let place = Place::partition("t", 0, 0);
+        ledger.check_tiling(begin, standing, &place, &mut findings);
         let named = findings.named.into_iter();
         named
             .map(|f| (f.kind, f.place.first_offset, f.place.last_offset))
@@ -329,13 +388,53 @@ mod tests {
 
     #[test]
     fn an_offset_is_recorded_deleted_passed_over_or_unknown() {
-        let said: Vec<Said> = [3, 4, 9, 10, 19, 20].map(|at| ledger().says(at)).into();
         use Said::{Deleted, Nothing, PassedOver, Recorded};
+        let said: Vec<Said> = [3, 4, 9, 10, 19, 20].map(|at| ledger().says(at)).into();
         assert_eq!(
             said,
             [Deleted, Recorded, Recorded, PassedOver, Recorded, Nothing]
         );
         assert_eq!(ledger().first_offset(), Some(0));
+    }
+
+    #[test]
+    fn a_new_log_begins_at_zero_and_one_that_was_taken_up_where_it_was() {
+        let mut old = ledger();
+        old.losses.push(loss(20, None, "recreated"));
+        assert_eq!(Begin::behind(&old), Begin::AtZero);
+        assert_eq!(found_from(Begin::AtZero, &ledger(), current(19)), []);
+        let mut new = ledger();
+        new.losses.remove(0);
+        assert_eq!(
+            found_from(Begin::AtZero, &new, current(19)),
+            [(Kind::Hole, Some(0), Some(3))]
+        );
+        assert_eq!(found(&new, current(19)), []);
+        for reason in ["diverged", "retired"] {
+            old.losses.pop();
+            old.losses.push(loss(20, None, reason));
+            assert_eq!(Begin::behind(&old), Begin::Anywhere);
+        }
+        let empty = Ledger::default();
+        assert_eq!(
+            found_from(Begin::AtZero, &empty, current(4)),
+            [(Kind::Hole, Some(0), Some(4))]
+        );
+        assert_eq!(found_from(Begin::AtZero, &empty, current(-1)), []);
+    }
+
+    #[test]
+    fn what_was_pruned_is_joined_where_it_touches() {
+        let prune = |first_offset, last_offset| Prune {
+            first_offset,
+            last_offset,
+            rows: 1,
+        };
+        let mut pruned = ledger();
+        pruned.prunes = vec![prune(4, 9), prune(5, 6), prune(10, 10), prune(13, 15)];
+        let stretches = pruned.pruned_stretches().into_iter();
+        let stretches: Vec<(i64, i64)> = stretches.map(|tile| (tile.first, tile.next)).collect();
+        assert_eq!(stretches, [(4, 11), (13, 16)]);
     }
 
     #[test]

@@ -144,12 +144,13 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 fn same_number(one: &Number, other: &Number) -> bool {
-    one == other
-        || (one.is_f64() || other.is_f64())
-            && one
-                .as_f64()
-                .zip(other.as_f64())
-                .is_some_and(|(one, other)| one.to_bits() == other.to_bits() || one == other)
+    if !one.is_f64() && !other.is_f64() {
+        return one == other;
+    }
+    // whichever way they are written, both are rounded to the same float
+    one.as_f64()
+        .zip(other.as_f64())
+        .is_some_and(|(one, other)| one.total_cmp(&other).is_eq() || one.abs() + other.abs() == 0.0)
 }
 
 #[cfg(test)]
@@ -163,6 +164,19 @@ mod tests {
     fn numbers_are_equal_however_they_are_written() {
         let message = br#"{"type":"a","timestamp":5.0,"payload":{"m":[1.0,-0],"n":1e2}}"#;
         assert!(is_of(EVENT, message));
+        for (one, other) in [
+            ("1e-7", "0.0000001"),
+            ("1.1e-5", "0.000011"),
+            ("123456.789e3", "123456789"),
+            ("1e22", "10000000000000000000000"),
+            (
+                "1.7976931348623157e308",
+                &format!("17976931348623157{}", "0".repeat(292)),
+            ),
+        ] {
+            let event = format!(r#"{{"payload": {other}, "attributes": {{"form": "whole"}}}}"#);
+            assert!(is_of(&event, one.as_bytes()), "{one}");
+        }
         let one_more = br#"{"type":"a","timestamp":5,"payload":{"m":[1,0],"n":101}}"#;
         assert!(!is_of(EVENT, one_more));
     }

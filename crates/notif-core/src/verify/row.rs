@@ -150,10 +150,7 @@ impl StoredRow {
                 found(Kind::Raw, words);
             }
             if Some(raw) != self.value_sha256.as_ref() {
-                found(
-                    Kind::Raw,
-                    "value_sha256 is not the hash of raw".to_owned(),
-                );
+                found(Kind::Raw, "value_sha256 is not the hash of raw".to_owned());
             }
         }
         if !self.redacted && self.has_raw_reason != self.raw_sha256.is_some() {
@@ -183,8 +180,8 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::verify) fn hash_of(bytes: &[u8]) -> Option<Vec<u8>> {
-        Some(Sha256::digest(bytes).to_vec())
+    pub(in crate::verify) fn hash_of(bytes: &[u8]) -> Vec<u8> {
+        Sha256::digest(bytes).to_vec()
     }
 
     /// The row of offset 7 of partition t/0: `{"n":1}` at a time of its own.
@@ -199,7 +196,7 @@ pub(super) mod tests {
             timestamp_type: Some(0),
             redacted: false,
             value_bytes: Some(7),
-            value_sha256: hash_of(b"{\"n\":1}"),
+            value_sha256: Some(hash_of(b"{\"n\":1}")),
             raw_bytes: None,
             raw_sha256: None,
             has_raw_reason: false,
@@ -247,7 +244,7 @@ pub(super) mod tests {
         assert_eq!(changed(|row| row.has_raw_reason = true), [Raw]);
         let other_bytes = changed(|row| {
             row.raw_bytes = Some(7);
-            row.raw_sha256 = hash_of(b"{\"n\":2}");
+            row.raw_sha256 = Some(hash_of(b"{\"n\":2}"));
             row.has_raw_reason = true;
         });
         assert_eq!(other_bytes, [Raw]);

@@ -141,6 +141,7 @@ impl Sum {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "sums of small offsets")]
 mod tests {
     use proptest::prelude::*;
 

@@ -11,6 +11,14 @@ pub struct Tile {
     pub next: i64,
 }
 
+impl Tile {
+    /// Does one of `tiles`, which are in order and apart from each other, hold the offset?
+    pub fn any_holds(tiles: &[Self], offset: i64) -> bool {
+        let at = tiles.partition_point(|tile| tile.next <= offset);
+        tiles.get(at).is_some_and(|tile| tile.first <= offset)
+    }
+}
+
 /// Where the tiles have to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -72,6 +80,7 @@ pub fn faults(tiles: &[Tile], end: End) -> Vec<Fault> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "sums of small offsets")]
 mod tests {
     use std::collections::BTreeSet;
 
@@ -177,6 +186,13 @@ mod tests {
             prop_assert_eq!(holes(&found), expected(|count| count == 0));
             prop_assert_eq!(overlaps(&found), expected(|count| count > 1));
         }
+    }
+
+    #[test]
+    fn an_offset_is_held_by_the_tile_that_it_lies_in() {
+        let tiles = [Tile { first: 2, next: 4 }, Tile { first: 7, next: 8 }];
+        let held = (0..10).filter(|offset| Tile::any_holds(&tiles, *offset));
+        assert_eq!(held.collect::<Vec<_>>(), [2, 3, 7]);
     }
 
     #[test]
