@@ -4,9 +4,13 @@
     reason = "these comments are printed as help text"
 )]
 
+mod verify;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use verify::VerifyArgs;
 
 /// Polls Kafka once, records every new message in PostgreSQL exactly once, and exits.
 #[derive(Debug, Parser)]
@@ -33,13 +37,19 @@ pub struct Cli {
 }
 
 /// A command besides the poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Create the database schema, or bring it up to date
     ///
     /// Runs with MIGRATE_DATABASE_URL where that is set, else with DATABASE_URL. Safe when several
     /// processes start together.
     Migrate,
+
+    /// Prove that nothing is missing and nothing was changed, or name what is
+    ///
+    /// Reads PostgreSQL, and nothing else without --deep; writes nothing.
+    #[command(after_help = verify::AFTER_HELP)]
+    Verify(VerifyArgs),
 }
 
 /// How the outcome is written.

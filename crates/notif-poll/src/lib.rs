@@ -24,7 +24,7 @@ use report::Report;
 /// Does what was typed; how it ended.
 pub fn run(cli: &Cli, env: Environment<'_>) -> Exit {
     let output = cli.settings.output.unwrap_or(Output::Text);
-    let outcome = match cli.command {
+    let outcome = match &cli.command {
         None => command::poll::run(&cli.settings, env),
         Some(Command::Migrate) => {
             return match command::migrate::run(&cli.settings, env) {
@@ -34,6 +34,9 @@ pub fn run(cli: &Cli, env: Environment<'_>) -> Exit {
                     failure.exit
                 }
             };
+        }
+        Some(Command::Verify(args)) => {
+            return command::verify::run(args, &cli.settings, env).print(output);
         }
     };
     let report = outcome.unwrap_or_else(|failure| Report::failed(&failure));
