@@ -26,4 +26,6 @@ mod restore;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]
+mod verify;
+#[cfg(test)]
 mod world;
