@@ -37,6 +37,8 @@ pub mod batch;
 
 pub mod query;
 
+pub mod verify;
+
 #[expect(
     missing_docs,
     clippy::doc_markdown,

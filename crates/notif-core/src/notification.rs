@@ -135,7 +135,7 @@ impl NewNotification {
 /// When a record happened: its Kafka timestamp where it is believable (2000-01-01 to five minutes
 /// after it was recorded), else the recorded time cut to milliseconds, so that one producer's
 /// wrong clock does not own every feed.
-fn occurred_at(time: RecordTime, recorded_at: DateTime<Utc>) -> DateTime<Utc> {
+pub(crate) fn occurred_at(time: RecordTime, recorded_at: DateTime<Utc>) -> DateTime<Utc> {
     let latest = recorded_at
         .checked_add_signed(BELIEVABLE_AHEAD)
         .map_or(i64::MAX, |latest| latest.timestamp_millis());
@@ -188,7 +188,7 @@ impl<'a> HeaderJson<'a> {
 }
 
 /// The column `headers`: in order, with duplicates; `None` where there are none.
-fn headers_json(headers: &[Header]) -> Option<String> {
+pub(crate) fn headers_json(headers: &[Header]) -> Option<String> {
     if headers.is_empty() {
         return None;
     }

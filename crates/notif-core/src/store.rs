@@ -27,6 +27,7 @@ pub mod run;
 pub mod session;
 pub mod status;
 pub mod stop;
+pub mod verify;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
@@ -34,3 +35,4 @@ pub use libpq::Answer;
 pub use pool::{Pool, PoolOptions};
 pub use read::Read;
 pub use session::Session;
+pub use verify::Audit;

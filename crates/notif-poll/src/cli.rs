@@ -5,12 +5,14 @@
 )]
 
 mod operator;
+mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use operator::{AdoptClusterArgs, ResumeArgs, RetireArgs, StatusArgs};
+pub use verify::VerifyArgs;
 
 /// Polls Kafka once, records every new message in PostgreSQL exactly once, and exits.
 #[derive(Debug, Parser)]
@@ -97,6 +99,11 @@ Examples:
   notif-poll adopt-cluster MkU3OEVBNTcwNTJENDM2Qk
   notif-poll adopt-cluster MkU3OEVBNTcwNTJENDM2Qk --yes")]
     AdoptCluster(AdoptClusterArgs),
+    /// Prove that nothing is missing and nothing was changed, or name what is
+    ///
+    /// Reads PostgreSQL, and nothing else without --deep; writes nothing.
+    #[command(after_help = verify::AFTER_HELP)]
+    Verify(VerifyArgs),
 }
 
 /// How the outcome is written.

@@ -7,3 +7,4 @@ pub(crate) mod poll;
 pub(crate) mod resume;
 pub(crate) mod retire;
 pub(crate) mod status;
+pub(crate) mod verify;

@@ -63,6 +63,11 @@ pub fn migrate_url(settings: &Settings, env: Environment<'_>) -> Result<Database
     database_url(settings, env, &["MIGRATE_DATABASE_URL", "DATABASE_URL"])
 }
 
+/// Where a command connects that asks nothing but PostgreSQL.
+pub fn database(settings: &Settings, env: Environment<'_>) -> Result<DatabaseUrl, Failure> {
+    database_url(settings, env, &["DATABASE_URL"])
+}
+
 fn usage(error: anyhow::Error, hint: &str) -> Failure {
     Failure::new(Exit::Usage, error, hint)
 }
@@ -128,7 +133,8 @@ fn deadline(settings: &Settings, env: Environment<'_>) -> Result<Duration, Failu
     }
 }
 
-fn kafka_config(settings: &Settings, env: Environment<'_>) -> Result<KafkaConfig, Failure> {
+/// Where Kafka is.
+pub fn kafka_config(settings: &Settings, env: Environment<'_>) -> Result<KafkaConfig, Failure> {
     let bootstrap = match value(
         settings.kafka_bootstrap_servers.as_ref(),
         "--kafka-bootstrap-servers",

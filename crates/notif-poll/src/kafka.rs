@@ -2,6 +2,8 @@
 
 pub(crate) mod ffi;
 pub(crate) mod mirror;
+pub(crate) mod partition;
+pub(crate) mod policy;
 pub(crate) mod reader;
 pub mod settings;
 pub(crate) mod topic;

@@ -58,6 +58,9 @@ pub fn run(cli: &Cli, env: Environment<'_>) -> Exit {
                 output,
             );
         }
+        Some(Command::Verify(args)) => {
+            return command::verify::run(args, &cli.settings, env).print(output);
+        }
     };
     let report = outcome.unwrap_or_else(|failure| Report::failed(&failure));
     report.print(output);

@@ -345,6 +345,7 @@ broker.heartbeat.interval.ms=200
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.backoff.ms=250
 ";
 
 #[cfg(test)]

@@ -169,7 +169,7 @@ fn send(world: &World, producer: &TransactionalProducer, values: &[&str]) {
 
 use rdkafka::producer::Producer as _;
 
-fn transaction(world: &World, values: &[&str], commit: bool) {
+pub(crate) fn transaction(world: &World, values: &[&str], commit: bool) {
     let producer = begin(world);
     send(world, &producer, values);
     if commit {

@@ -44,4 +44,6 @@ mod stopped;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod verify;
+#[cfg(test)]
 mod world;

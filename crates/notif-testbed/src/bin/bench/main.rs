@@ -4,7 +4,7 @@
 //! the two sides of a ratio are measured in turns, several times, and what is printed is the median
 //! of the ratios with the lowest and the highest.
 //!
-//! `drain.rs`, `idle.rs` and `api.rs` hold one benchmark each; `stage.rs` is the servers and the
+//! `drain.rs`, `idle.rs`, `verify.rs` and `api.rs` hold one benchmark each; `stage.rs` is the servers and the
 //! recorded campus that they share, `figure.rs` what is printed, `timed.rs` how a process is
 //! measured, `tools.rs` the programs of others. What the figures mean is in `docs/benchmarks.md`.
 #![expect(clippy::print_stdout, reason = "the benchmarks are what they print")]
@@ -17,6 +17,7 @@ mod metadata;
 mod stage;
 mod timed;
 mod tools;
+mod verify;
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ struct Cli {
           value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     events: u32,
 
-    /// How often drain and api are measured, each side in turn
+    /// How often drain, verify and api are measured, each side in turn
     #[arg(long, default_value_t = 3, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=50))]
     rounds: u32,
@@ -60,6 +61,8 @@ enum Area {
     Drain,
     /// A poll with nothing new, beside simple clients of both servers
     Idle,
+    /// The proof of the whole record, from PostgreSQL alone and beside Kafka
+    Verify,
     /// GET /order/{id}/latest, beside pgbench with the same statement
     Api,
     /// Not a benchmark: the process that `idle` runs as its baseline
@@ -86,6 +89,10 @@ fn main() -> Result<()> {
     }
     if runs(Area::Idle) {
         idle::measure(&stage, &mut report)?;
+    }
+    // before `api`, which gives the rows other orders
+    if runs(Area::Verify) {
+        verify::measure(&stage, cli.rounds, &mut report)?;
     }
     if runs(Area::Api) {
         api::measure(&stage, cli.rounds, &mut report)?;
