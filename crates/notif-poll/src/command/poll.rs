@@ -63,11 +63,12 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
     let client = connect(&config.kafka)
         .context("a setting of the Kafka client cannot be used")
         .map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                error,
-                "librdkafka's CONFIGURATION.md lists them",
-            )
+            let hint = if format!("{error:#}").contains("ssl.key.location failed") {
+                "the file must hold a private key in PEM, and ssl.key.password its password"
+            } else {
+                "librdkafka's CONFIGURATION.md lists them"
+            };
+            Failure::new(Exit::Usage, error, hint)
         })?;
     deadline.waiting_for(WaitsFor::Database);
     let (opened, topics) = ask_both(&config, &client, &deadline);
@@ -150,12 +151,11 @@ fn observe(
 ) -> Result<Facts, Failure> {
     run.deadline.waiting_for(WaitsFor::Kafka);
     let topics = topics.map_err(|error| {
-        let error = anyhow!(error)
-            .context(format!("cannot reach Kafka at {}", config.kafka.bootstrap));
-        Failure::new(
-            Exit::Kafka,
-            error,
-            "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
+        let bootstrap = &config.kafka.bootstrap;
+        kafka_failure(
+            &run.client,
+            &error,
+            &format!("cannot reach Kafka at {bootstrap}"),
         )
     })?;
     if run.deadline.is_over() {
@@ -183,6 +183,19 @@ fn observe(
     Ok(facts)
 }
 
+/// Kafka gave no answer: with the way out, where the client knows it.
+fn kafka_failure(client: &Client, error: &KafkaError, what: &str) -> Failure {
+    let hint = kafka::complaint(client).map_or(
+        "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up",
+        |complaint| complaint.hint,
+    );
+    Failure::new(
+        Exit::Kafka,
+        anyhow!(error.message.clone()).context(what.to_owned()),
+        &format!("{hint}; nothing was moved, the next run tries again"),
+    )
+}
+
 /// Offsets of one cluster mean nothing in another.
 fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
     let seen = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()));
@@ -191,11 +204,12 @@ fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
         return Ok(());
     }
     if seen.is_none() {
-        return Err(Failure::new(
-            Exit::Kafka,
-            anyhow!("Kafka did not say in time which cluster it is"),
-            "nothing was moved, the next run tries again",
-        ));
+        let error = KafkaError {
+            code: RDKafkaErrorCode::OperationTimedOut,
+            message: "no answer in time".to_owned(),
+        };
+        let what = "Kafka did not say which cluster it is";
+        return Err(kafka_failure(&run.client, &error, what));
     }
     let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
     Err(Failure::new(

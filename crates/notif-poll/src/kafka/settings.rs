@@ -59,6 +59,8 @@ pub fn is_secret(key: &str) -> bool {
         || key.contains("private.key")
         || key.contains("secret")
         || key == "ssl.key.pem"
+        // Java's way to say it, which is no setting of ours
+        || key == "sasl.jaas.config"
         || key == "sasl.oauthbearer.config"
 }
 
