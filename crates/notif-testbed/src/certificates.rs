@@ -128,7 +128,15 @@ impl Authority {
         let encrypted = format!("{key}.encrypted");
         let with = format!("pass:{password}");
         self.openssl(&[
-            "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", key, "-passout", &with, "-out",
+            "pkcs8",
+            "-topk8",
+            "-v2",
+            "aes-256-cbc",
+            "-in",
+            key,
+            "-passout",
+            &with,
+            "-out",
             &encrypted,
         ])?;
         fs::rename(self.file(&encrypted), self.file(key))?;

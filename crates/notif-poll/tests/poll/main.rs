@@ -24,6 +24,8 @@ mod refusal;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod world;

@@ -165,12 +165,13 @@ impl Security {
 
     fn add_passwords(&self, prefix: &str, add: &mut impl FnMut(String)) {
         let users = self.users.iter();
-        let users: String = users
-            .map(|(name, password)| format!(" user_{name}=\"{password}\""))
+        let users: Vec<String> = users
+            .map(|(name, password)| format!("user_{name}=\"{password}\""))
             .collect();
+        let users = users.join(" ");
         let module = "org.apache.kafka.common.security";
         add(format!(
-            "{prefix}.plain.sasl.jaas.config={module}.plain.PlainLoginModule required{users};"
+            "{prefix}.plain.sasl.jaas.config={module}.plain.PlainLoginModule required {users};"
         ));
         for mechanism in ["scram-sha-256", "scram-sha-512"] {
             add(format!(
@@ -204,7 +205,10 @@ impl Ports {
     /// What is added to `listeners`, `advertised.listeners` and `listener.security.protocol.map`.
     pub(super) fn listeners(&self) -> [String; 3] {
         let list = |entry: fn(Listener, u16) -> String| {
-            let entries = self.0.iter().map(|(listener, port)| entry(*listener, *port));
+            let entries = self
+                .0
+                .iter()
+                .map(|(listener, port)| entry(*listener, *port));
             entries.collect()
         };
         [
@@ -225,7 +229,8 @@ impl Kafka {
     /// started without [`super::KafkaOptions::security`].
     pub fn listener(&self, listener: Listener) -> Result<String> {
         let port = self.ports.secured.of(listener);
-        let port = port.ok_or_else(|| anyhow::anyhow!("this broker has no {listener:?} listener"))?;
+        let port =
+            port.ok_or_else(|| anyhow::anyhow!("this broker has no {listener:?} listener"))?;
         Ok(format!("127.0.0.1:{port}"))
     }
 }
