@@ -84,12 +84,20 @@ pub(crate) fn connect(
             code: RDKafkaErrorCode::InvalidConfig,
             message: match error {
                 // the value may be a secret, under whatever name
-                ClientError::ClientConfig(_, why, key, _) => format!("{key}: {why}"),
-                other => other.to_string(),
+                ClientError::ClientConfig(_, why, key, value) => {
+                    format!("{key}: {}", hide(why, [&value]))
+                }
+                other => hide(other.to_string(), settings::secrets(own)),
             },
         })?;
     ffi::keep_apart(&client);
     Ok(client)
+}
+
+/// A text without values that a person may have set in the wrong place.
+fn hide<'v>(text: String, values: impl IntoIterator<Item = &'v String>) -> String {
+    let values = values.into_iter().filter(|value| !value.is_empty());
+    values.fold(text, |text, value| text.replace(value, "***"))
 }
 
 /// Why the brokers cannot be reached, where the client knows it.

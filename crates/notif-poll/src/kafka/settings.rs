@@ -64,6 +64,13 @@ pub fn is_secret(key: &str) -> bool {
         || key == "sasl.oauthbearer.config"
 }
 
+/// The secrets among a person's settings.
+pub(crate) fn secrets(own: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
+    own.iter()
+        .filter(|(key, _)| is_secret(key))
+        .map(|(_, value)| value)
+}
+
 /// The configuration of the client. `own` are the person's settings, checked before.
 pub(crate) fn client_config(
     bootstrap: &str,

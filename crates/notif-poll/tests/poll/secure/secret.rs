@@ -59,11 +59,15 @@ fn no_secret_of_kafka_is_written_anywhere() {
     let careful = Way::mutual("careful").with("ssl.key.password", KEY_PASSWORD);
     let unreadable = Way::mutual("careful").with("ssl.key.password", "s3cr3t-wrong");
     let misspelt = Way::password("PLAIN", PASSWORD).with("sasl.pasword", PASSWORD);
-    let in_a_wrong_place = Way::password("PLAIN", PASSWORD).with("session.timeout.ms", PASSWORD);
+    let as_a_number = Way::password("PLAIN", PASSWORD).with("session.timeout.ms", PASSWORD);
+    let as_a_choice = Way::password("PLAIN", PASSWORD).with("security.protocol", PASSWORD);
+    let as_a_mechanism = Way::password(PASSWORD, PASSWORD);
     ways.push(("a key with a password", careful, 9));
     ways.push(("a wrong password of a key", unreadable, 2));
     ways.push(("a misspelt setting", misspelt, 2));
-    ways.push(("a secret in a wrong place", in_a_wrong_place, 2));
+    ways.push(("a secret in place of a number", as_a_number, 2));
+    ways.push(("a secret in place of a choice", as_a_choice, 2));
+    ways.push(("a secret in place of a mechanism", as_a_mechanism, 2));
     ways.extend(bad_ways().into_iter().map(|(what, way, _)| (what, way, 4)));
     std::thread::scope(|scope| {
         for (what, way, code) in &ways {
