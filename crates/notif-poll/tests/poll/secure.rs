@@ -1,11 +1,12 @@
 //! Brokers and databases that ask who is there: one secure Kafka for all of these tests.
 //!
 //! What works and what fails to connect is in `secure/connection.rs`, rights and quotas in
-//! `secure/right.rs`, PostgreSQL in `secure/database.rs`, that no secret is written anywhere in
+//! `secure/right.rs`, what the operator's page says in `secure/page.rs`, PostgreSQL in `secure/database.rs`, that no secret is written anywhere in
 //! `secure/secret.rs`.
 
 mod connection;
 mod database;
+mod page;
 mod right;
 mod secret;
 
@@ -26,6 +27,9 @@ use crate::world::{Report, World, notif_poll};
 const USER: &str = "alice";
 /// Known by a password, and slowed down by a quota in one test.
 const SLOW_USER: &str = "bob";
+/// Whom the operator's page speaks of.
+const PAGE_USER: &str = "notif-poller";
+const PAGE_PASSWORD: &str = "change-me";
 /// Known by a certificate.
 const CERTIFIED: &str = "carol";
 /// Part of every secret of these tests, so that it can be looked for.
@@ -70,7 +74,12 @@ impl Secure {
         client(CERTIFIED, false, None);
         client("late", true, None);
         client("careful", false, Some(KEY_PASSWORD));
-        let users = [(USER, PASSWORD), (SLOW_USER, "s3cr3t-of-bob")];
+        client("poller", false, Some(PAGE_PASSWORD));
+        let users = [
+            (USER, PASSWORD),
+            (SLOW_USER, "s3cr3t-of-bob"),
+            (PAGE_USER, PAGE_PASSWORD),
+        ];
         let security = Security::new(&authority, &broker, &of_another_host, &users).unwrap();
         let kafka = Kafka::start(&KafkaOptions {
             security: Some(security),
@@ -83,6 +92,7 @@ impl Secure {
         let clients = kafka.folder().join("clients");
         copy_files(authority.folder(), &clients);
         copy_files(Authority::new().unwrap().folder(), &clients.join("foreign"));
+        fs::copy(clients.join("ca.pem"), clients.join("kafka-ca.pem")).unwrap();
         let secure = Self { kafka, clients };
         secure.wait_for_groups();
         secure
@@ -121,13 +131,8 @@ impl Secure {
             kafka: &self.kafka,
             topics,
         };
-        let group = Resource::Group(&group(&world));
-        let right = Right {
-            user,
-            operation: Operation::Read,
-            resource: group,
-        };
-        self.kafka.grant(&right).unwrap();
+        let group = group(&world);
+        self.kafka.grant(&group_right(user, &group)).unwrap();
         world
     }
 }
@@ -137,6 +142,14 @@ fn may_read<'n>(user: &'n str, topic: &'n str) -> Right<'n> {
         user,
         operation: Operation::Read,
         resource: Resource::Topic(topic),
+    }
+}
+
+fn group_right<'n>(user: &'n str, group: &'n str) -> Right<'n> {
+    Right {
+        user,
+        operation: Operation::Read,
+        resource: Resource::Group(group),
     }
 }
 

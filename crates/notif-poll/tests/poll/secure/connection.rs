@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use notif_testbed::kafka::{Listener, UNKNOWN_HOST};
 
+use super::page::errors_that_are_explained;
 use super::{CERTIFIED, KEY_PASSWORD, PASSWORD, Secure, USER, Way};
 use crate::world::{Report, World};
 
@@ -146,8 +147,8 @@ fn what_cannot_connect_is_exit_4_and_says_why() {
     world.produce_numbers(3);
     let ways = bad_ways();
     // the failures that are waited for cost their deadline: together, they cost one
-    thread::scope(|scope| {
-        for (what, way, words) in &ways {
+    let told = thread::scope(|scope| {
+        let polls = ways.iter().map(|(what, way, words)| {
             let world = &world;
             scope.spawn(move || {
                 let mut command = way.command(world);
@@ -155,9 +156,18 @@ fn what_cannot_connect_is_exit_4_and_says_why() {
                 let started = Instant::now();
                 let report = Report::of(&mut command);
                 assert_failed(world, what, &report, started.elapsed(), *words);
-            });
-        }
+                report.stderr
+            })
+        });
+        let polls: Vec<_> = polls.collect();
+        let told = polls.into_iter().map(|poll| poll.join().unwrap());
+        told.collect::<Vec<String>>()
     });
+    for error in errors_that_are_explained() {
+        let is_told = told.iter().any(|told| told.contains(error));
+        // this one has a test of its own
+        assert!(is_told || error.contains("HTTP"), "no error says {error:?}");
+    }
     let runs = i64::try_from(ways.len()).unwrap();
     assert_eq!(
         world.number("SELECT count(*) FROM poll_runs WHERE exit_code = 4"),

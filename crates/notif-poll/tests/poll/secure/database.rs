@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use notif_testbed::certificates::{Authority, Wish};
@@ -14,7 +14,7 @@ use super::{DATABASE_PASSWORD, SECRET, copy_files};
 use crate::world::{Report, World};
 
 /// A user whom the server knows by a certificate.
-const CERTIFICATE_USER: &str = "recorder";
+pub(super) const CERTIFICATE_USER: &str = "recorder";
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -55,7 +55,22 @@ impl SecureServer {
         Self { server, files }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn server(&self) -> &Postgres {
+        &self.server
+    }
+
+    /// The role that has no password; two tests want it.
+    pub(super) fn make_certificate_user(&self) {
+        static MADE: Once = Once::new();
+        MADE.call_once(|| {
+            let database = self.server.empty_database().unwrap();
+            database
+                .execute(&format!("CREATE ROLE {CERTIFICATE_USER} LOGIN SUPERUSER"))
+                .unwrap();
+        });
+    }
+
+    pub(super) fn file(&self, name: &str) -> String {
         self.files.join(name).display().to_string()
     }
 
@@ -113,10 +128,7 @@ fn a_poll_and_a_migration_go_through_verify_full() {
 fn a_certificate_takes_the_place_of_a_password() {
     let secure = SecureServer::shared();
     let world = secure.world();
-    world
-        .database
-        .execute(&format!("CREATE ROLE {CERTIFICATE_USER} LOGIN SUPERUSER"))
-        .unwrap();
+    secure.make_certificate_user();
     world.kafka.produce(world.topic(), 0, ["{}"]).unwrap();
     let without = secure.url(
         world.database.name(),

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use notif_testbed::Message;
-use notif_testbed::kafka::{Operation, Resource, Right};
+use notif_testbed::kafka::{Operation, Right};
 
-use super::{PASSWORD, SLOW_USER, Secure, USER, Way, group, may_read};
+use super::{PASSWORD, SLOW_USER, Secure, USER, Way, group, group_right, may_read};
 use crate::world::{Report, World};
 
 fn way() -> Way {
@@ -123,11 +123,7 @@ fn without_the_right_to_its_group_a_poll_warns_once_and_does_not_wait() {
     let secure = Secure::shared();
     let world = secure.world(1, USER);
     let group = group(&world);
-    let right = Right {
-        user: USER,
-        operation: Operation::Read,
-        resource: Resource::Group(&group),
-    };
+    let right = group_right(USER, &group);
     produce(&world, world.topic(), 1);
     secure.kafka.revoke(&right).unwrap();
     for (outcome, records) in [("drained", 3), ("nothing", 0), ("nothing", 0)] {
