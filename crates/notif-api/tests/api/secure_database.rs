@@ -1,6 +1,8 @@
 //! PostgreSQL over TLS, on both ways of connecting: libpq without waiting for reads, diesel for
 //! writes. What is not believed is a 503 whose cause stands in the log.
 
+mod relay;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -216,4 +218,37 @@ fn an_end_while_it_connects_is_an_orderly_one() {
             });
         }
     });
+}
+
+/// Whether OpenSSL is left with the rest of a record that libpq had no room for depends on the sizes
+/// to the byte: so lists of all lengths are asked for.
+#[test]
+fn an_answer_in_full_tls_records_is_read_to_its_end() {
+    let authority = Authority::new().unwrap();
+    let certificate = authority.issue(&Wish {
+        name: "relay",
+        hosts: &["DNS:db.example"],
+        ..Wish::default()
+    });
+    let database = Postgres::shared().create_database().unwrap();
+    let rows: String = (45..70)
+        .flat_map(|length| (0..length).map(move |n| (length, n)))
+        .map(|(length, n)| {
+            let row = Row::new(length * 100 + n).text("order_id", &format!("o-{length}"));
+            row.event(event(400)).insert()
+        })
+        .collect();
+    database.execute(&rows).unwrap();
+    let port = relay::start(database.server().port(), &certificate.unwrap());
+    let url = format!(
+        "postgresql://postgres@db.example:{port}/{}?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={}",
+        database.name(),
+        authority.certificate().display()
+    );
+    let server = Server::start_with(&url, |config| config.pool_size = 1);
+    for length in 45..70 {
+        let answer = server.get(&format!("/order/o-{length}"));
+        assert_eq!(answer.status, 200, "{length}: {answer}");
+        assert_eq!(answer.json().as_array().unwrap().len(), length);
+    }
 }
