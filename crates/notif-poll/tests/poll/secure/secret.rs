@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(70);
 fn talkative(command: &mut Command) -> &mut Command {
     command
         .env("RUST_LOG", "trace")
-        .env("POLL_DEADLINE_SECONDS", "3")
+        .env("POLL_DEADLINE_SECONDS", "8")
         .args(["-X", "debug=all", "--output", "json"])
 }
 
