@@ -1,6 +1,6 @@
 //! How the process ends. The codes are those of `notif-poll`, as far as a server needs them.
 
-use std::process::ExitCode;
+use std::io::{self, Write};
 
 use notif_core::store::StoreError;
 
@@ -37,10 +37,15 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        exit.code().into()
-    }
+/// Ends the process, at once.
+///
+/// Not by returning from `main`, nor by the standard library's `exit`: both run what libraries left
+/// to be run at the end, and OpenSSL takes itself apart there. A thread of the pool that is
+/// connecting over TLS at that moment crashes, and the exit code is that of a signal.
+pub fn leave(code: u8) -> ! {
+    // a closed pipe is no reason to stay
+    drop(io::stdout().flush());
+    signal_hook::low_level::exit(i32::from(code))
 }
 
 impl From<StoreError> for Exit {

@@ -1,16 +1,14 @@
 //! The door: reads what was typed, serves, turns the end into an exit code.
 
-use std::process::ExitCode;
+use notif_api::{Exit, config, exit, logging};
 
-use notif_api::{Exit, config, logging};
-
-fn main() -> ExitCode {
+fn main() {
     let settings = config::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     logging::set_up(&settings.log_filter, settings.log_format);
-    let exit = notif_api::run(&settings);
-    match &exit {
+    let end = notif_api::run(&settings);
+    match &end {
         Exit::Stopped => log::info!("stopped"),
         other => log::error!("{other}"),
     }
-    exit.into()
+    exit::leave(end.code())
 }

@@ -96,8 +96,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             first_of(&mut terminate, &mut interrupt).await;
         }
         log::warn!("told twice to stop: requests are cut off");
-        #[expect(clippy::exit, reason = "at once is what the second signal asks for")]
-        std::process::exit(0);
+        crate::exit::leave(0);
     });
     Ok(async move {
         // an error is the sender's end, which is the process's

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use rdkafka::error::RDKafkaErrorCode;
 
 use crate::config::KafkaConfig;
 use crate::deadline::Deadline;
@@ -19,11 +20,12 @@ pub(crate) fn connect(config: &KafkaConfig) -> Result<ManuallyDrop<Arc<Client>>,
     client(config)
         .context("a setting of the Kafka client cannot be used")
         .map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                error,
-                "librdkafka's CONFIGURATION.md lists them",
-            )
+            let hint = if format!("{error:#}").contains("ssl.key.location failed") {
+                "the file must hold a private key in PEM, and ssl.key.password its password"
+            } else {
+                "librdkafka's CONFIGURATION.md lists them"
+            };
+            Failure::new(Exit::Usage, error, hint)
         })
 }
 
@@ -35,11 +37,21 @@ pub(crate) fn client(config: &KafkaConfig) -> Result<ManuallyDrop<Arc<Client>>, 
 }
 
 /// No broker answered.
-pub(crate) fn unreachable(error: KafkaError, config: &KafkaConfig) -> Failure {
+pub(crate) fn unreachable(client: &Client, error: &KafkaError, config: &KafkaConfig) -> Failure {
+    let what = format!("cannot reach Kafka at {}", config.bootstrap);
+    failure(client, error, what)
+}
+
+/// Kafka gave no answer: with the way out, where the client knows it.
+fn failure(client: &Client, error: &KafkaError, what: String) -> Failure {
+    let hint = kafka::complaint(client).map_or(
+        "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up",
+        |complaint| complaint.hint,
+    );
     Failure::new(
         Exit::Kafka,
-        anyhow!(error).context(format!("cannot reach Kafka at {}", config.bootstrap)),
-        "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
+        anyhow!(error.message.clone()).context(what),
+        &format!("{hint}; nothing was moved, the next run tries again"),
     )
 }
 
@@ -49,12 +61,16 @@ pub(crate) fn cluster_id(client: &Client, deadline: &Deadline) -> Option<String>
 }
 
 /// Is the cluster that is `seen` the one that is recorded?
-pub(crate) fn check_cluster(seen: Option<String>, recorded: Option<String>) -> Result<(), Failure> {
+pub(crate) fn check_cluster(
+    client: &Client,
+    seen: Option<String>,
+    recorded: Option<String>,
+) -> Result<(), Failure> {
     if recorded == seen {
         return Ok(());
     }
     if seen.is_none() {
-        return Err(silent_about_cluster());
+        return Err(silent_about_cluster(client));
     }
     let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
     Err(Failure::new(
@@ -69,10 +85,11 @@ pub(crate) fn check_cluster(seen: Option<String>, recorded: Option<String>) -> R
 }
 
 /// The brokers answer, but not which cluster they are of.
-pub(crate) fn silent_about_cluster() -> Failure {
-    Failure::new(
-        Exit::Kafka,
-        anyhow!("Kafka did not say in time which cluster it is"),
-        "nothing was moved, the next run tries again",
-    )
+pub(crate) fn silent_about_cluster(client: &Client) -> Failure {
+    let error = KafkaError {
+        code: RDKafkaErrorCode::OperationTimedOut,
+        message: "no answer in time".to_owned(),
+    };
+    let what = "Kafka did not say which cluster it is";
+    failure(client, &error, what.to_owned())
 }

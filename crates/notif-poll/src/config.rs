@@ -1,6 +1,7 @@
 //! What is used: flags and environment together, checked. The only reader of the environment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,9 @@ pub struct Config {
     pub deadline: Duration,
 }
 
-/// Where Kafka is, and what to read there.
-#[derive(Debug, Clone)]
+/// Where Kafka is, and what to read there. `Debug` shows no value of a setting: passwords are among
+/// them.
+#[derive(Clone)]
 pub struct KafkaConfig {
     /// host:port, separated by commas.
     pub bootstrap: String,
@@ -47,6 +49,23 @@ pub struct KafkaConfig {
     pub group: Arc<str>,
     /// Settings of librdkafka that the person chose.
     pub properties: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            bootstrap,
+            topics,
+            group,
+            properties,
+        } = self;
+        f.debug_struct("KafkaConfig")
+            .field("bootstrap", bootstrap)
+            .field("topics", topics)
+            .field("group", group)
+            .field("properties", &properties.keys())
+            .finish()
+    }
 }
 
 /// The configuration of a poll.
@@ -321,4 +340,23 @@ fn property(text: &str, place: &str) -> Result<(String, String), Failure> {
         ));
     }
     Ok((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_by_debug() {
+        let settings = BTreeMap::from([("sasl.password".to_owned(), "s3cr3t".to_owned())]);
+        let config = KafkaConfig {
+            bootstrap: DEFAULT_BOOTSTRAP.to_owned(),
+            topics: topic_selection(DEFAULT_TOPICS, "the default").unwrap(),
+            group: DEFAULT_GROUP.into(),
+            properties: settings,
+        };
+        let shown = format!("{config:?}");
+        assert!(shown.contains("sasl.password"), "{shown}");
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+    }
 }

@@ -92,10 +92,7 @@ impl From<notif_core::store::StoreError> for Failure {
                 "docs/moving-from-python.md says how to move over",
             ),
             E::NotUtf8(_) => (Exit::Schema, "create the database with ENCODING 'UTF8'"),
-            E::Unreachable(_) => (
-                Exit::Database,
-                "check DATABASE_URL, and that PostgreSQL is up; nothing was moved, the next run tries again",
-            ),
+            E::Unreachable(why) => (Exit::Database, way_to(why)),
             E::ReadOnly(_) => (
                 Exit::Database,
                 "point DATABASE_URL at the primary; nothing was moved",
@@ -111,6 +108,23 @@ impl From<notif_core::store::StoreError> for Failure {
             E::NotFound | E::Internal(_) => (Exit::Internal, REPORT_IT),
         };
         Self::new(exit, error, hint)
+    }
+}
+
+/// What to do about a PostgreSQL that cannot be reached, going by libpq's words, which it does not
+/// translate before a locale is set.
+fn way_to(why: &str) -> &'static str {
+    let says = |words: &str| why.contains(words);
+    if says("no encryption") || says("server does not support SSL") {
+        "sslmode in DATABASE_URL must be what the server wants; nothing was moved, the next run tries again"
+    } else if says("valid client certificate") || says("SSL alert number") {
+        "the server wants a certificate of the client: sslcert and sslkey in DATABASE_URL; nothing was moved, the next run tries again"
+    } else if says("certificate") {
+        "sslrootcert in DATABASE_URL must name the authority that signed the server's certificate, and the host there must be one that it names; nothing was moved, the next run tries again"
+    } else if says("password") {
+        "check the user and the password in DATABASE_URL; nothing was moved, the next run tries again"
+    } else {
+        "check DATABASE_URL, and that PostgreSQL is up; nothing was moved, the next run tries again"
     }
 }
 

@@ -1,5 +1,6 @@
 //! The door to the brokers. Types of rdkafka end here: what goes out are records, offsets and words.
 
+pub(crate) mod complaint;
 pub(crate) mod ffi;
 pub(crate) mod mirror;
 pub(crate) mod partition;
@@ -10,7 +11,8 @@ pub(crate) mod topic;
 pub(crate) mod watermark;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -18,14 +20,33 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 
+use complaint::{Complaint, Complaints};
 pub(crate) use ffi::KafkaError;
 
 /// The client's own talk goes to the log, one level lower than it asks for: a broker that cannot be
 /// reached is told once, as the outcome of the run, and in detail only to who asks (`RUST_LOG`).
-pub(crate) struct QuietContext;
+///
+/// What says why no broker can be reached is kept for that outcome.
+#[derive(Default)]
+pub(crate) struct QuietContext {
+    complaints: Mutex<Complaints>,
+    /// Kafka does not let this user use the consumer group.
+    group_denied: AtomicBool,
+}
+
+impl QuietContext {
+    /// What was complained about so far, of what was heard ([`ffi::hear`]).
+    fn complaints<T>(&self, ask: impl FnOnce(&mut Complaints) -> T) -> T {
+        ask(&mut self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl ClientContext for QuietContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.complaints(|complaints| complaints.add_log(facility, message));
         let level = match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 log::Level::Error
@@ -40,6 +61,9 @@ impl ClientContext for QuietContext {
 
     fn error(&self, error: ClientError, reason: &str) {
         log::debug!(target: "librdkafka", "{error}: {reason}");
+        if let Some(code) = error.rdkafka_error_code() {
+            self.complaints(|complaints| complaints.add(code, reason));
+        }
     }
 }
 
@@ -54,16 +78,56 @@ pub(crate) fn connect(
     group: &Arc<str>,
     own: &BTreeMap<String, String>,
 ) -> Result<Client, KafkaError> {
-    settings::client_config(bootstrap, group, own)
-        .create_with_context::<_, Client>(QuietContext)
+    let client = settings::client_config(bootstrap, group, own)
+        // all of it is heard, and sorted here: that a connection was closed is said at the lowest level
+        .set_log_level(RDKafkaLogLevel::Debug)
+        .create_with_context::<_, Client>(QuietContext::default())
         .map_err(|error| KafkaError {
             code: RDKafkaErrorCode::InvalidConfig,
             message: match error {
                 // the value may be a secret, under whatever name
-                ClientError::ClientConfig(_, why, key, _) => format!("{key}: {why}"),
-                other => other.to_string(),
+                ClientError::ClientConfig(_, why, key, value) => {
+                    format!("{key}: {}", hide(why, [&value]))
+                }
+                other => hide(other.to_string(), settings::secrets(own)),
             },
-        })
+        })?;
+    ffi::keep_apart(&client);
+    Ok(client)
+}
+
+/// A text without values that a person may have set in the wrong place.
+fn hide<'v>(text: String, values: impl IntoIterator<Item = &'v String>) -> String {
+    let values = values.into_iter().filter(|value| !value.is_empty());
+    values.fold(text, |text, value| text.replace(value, "***"))
+}
+
+/// Why the brokers cannot be reached, where the client knows it.
+pub(crate) fn complaint(client: &Client) -> Option<Complaint> {
+    ffi::hear(client);
+    client
+        .context()
+        .complaints(|complaints| complaints.worst().cloned())
+}
+
+/// Takes an error that came with the messages and concerns no partition.
+fn hear_group(client: &Client, code: RDKafkaErrorCode) {
+    if code == RDKafkaErrorCode::GroupAuthorizationFailed {
+        client.context().group_denied.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Did Kafka say that this user may not use the consumer group?
+fn group_is_denied(client: &Client) -> bool {
+    client.context().group_denied.load(Ordering::Relaxed)
+}
+
+/// Did every broker turn us away for good?
+pub(crate) fn all_refuse(client: &Client) -> bool {
+    ffi::hear(client);
+    client
+        .context()
+        .complaints(|complaints| complaints.all_refuse())
 }
 
 /// The cluster's id; `None` where it has none or does not say in time.

@@ -1,5 +1,6 @@
 //! Parses, starts the log, runs, and turns the outcome into an exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,5 +17,16 @@ fn main() -> ExitCode {
     #[cfg(feature = "faults")]
     notif_core::fault::choose(&env);
     let exit: Exit = run(&cli, &env);
-    ExitCode::from(exit.code())
+    leave(exit)
+}
+
+/// Ends the process, at once.
+///
+/// Not by returning from `main`: that runs what libraries left to be run at the end, and OpenSSL
+/// takes itself apart there while threads of librdkafka still speak TLS. Then the exit code would be
+/// that of a crash.
+fn leave(exit: Exit) -> ! {
+    // a closed pipe is no reason to stay
+    drop(std::io::stdout().flush());
+    signal_hook::low_level::exit(i32::from(exit.code()))
 }

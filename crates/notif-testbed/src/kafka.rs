@@ -2,12 +2,15 @@
 //! 127.0.0.1, in a temporary folder.
 //!
 //! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
-//! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
-//! `supervisor.rs`.
+//! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`,
+//! listeners that ask who is there in `kafka/secure.rs`, who may do what in `kafka/acl.rs`. How the
+//! broker ends is in `supervisor.rs`.
 
+mod acl;
 mod jars;
 mod produce;
 mod raw;
+mod secure;
 mod topic;
 mod truth;
 
@@ -23,9 +26,11 @@ use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use uuid::Uuid;
 
+pub use self::acl::{Operation, Resource, Right};
 use self::jars::Jars;
 pub use self::produce::{Message, Producer};
 pub use self::raw::RawMessage;
+pub use self::secure::{Listener, Security, UNKNOWN_HOST};
 pub use self::truth::TruthRecord;
 use crate::port::free_port;
 use crate::process;
@@ -43,7 +48,13 @@ const LAUNCH: &str = r#"
 class_path=$1 cluster=$2
 shift 2
 if [ ! -e data/meta.properties ]; then
-    java "$@" -cp "$class_path" kafka.tools.StorageTool format -t "$cluster" -c server.properties || exit 1
+    # one argument a line
+    (
+        set -f
+        IFS='
+'
+        java "$@" -cp "$class_path" kafka.tools.StorageTool format -t "$cluster" -c server.properties $(cat format)
+    ) || exit 1
 fi
 exec java "$@" -cp "$class_path" kafka.Kafka server.properties
 "#;
@@ -68,6 +79,8 @@ pub struct KafkaOptions {
     /// Listen on one more port, and tell the clients that come there to use this one instead: the
     /// port of a [`crate::Proxy`] whose target is [`Kafka::behind_proxy`].
     pub proxy_port: Option<u16>,
+    /// Further listeners that ask who is there, and an authorizer.
+    pub security: Option<Security>,
 }
 
 /// A running broker, ended when dropped.
@@ -79,12 +92,13 @@ pub struct Kafka {
     cluster_id: String,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Ports {
     broker: u16,
     controller: u16,
     /// Where the proxy connects to, and the port that clients are told.
     proxied: Option<(u16, u16)>,
+    secured: secure::Ports,
 }
 
 impl Kafka {
@@ -124,8 +138,14 @@ impl Kafka {
         let cluster_id = new_cluster_id();
         fs::write(
             folder.path().join("server.properties"),
-            properties(folder.path(), ports, &options.settings),
+            properties(folder.path(), &ports, options),
         )?;
+        let security = options.security.as_ref();
+        let format = security.map_or_else(Vec::new, Security::format_arguments);
+        fs::write(folder.path().join("format"), format.join("\n"))?;
+        if let Some(security) = security {
+            security.write(folder.path())?;
+        }
         let mut command: Vec<OsString> = ["sh", "-c", LAUNCH, "launch"].map(OsString::from).into();
         command.push(jars.class_path().into());
         command.push(cluster_id.as_str().into());
@@ -258,10 +278,16 @@ impl Ports {
         let [broker, controller, behind] = *chosen.as_slice() else {
             bail!("three ports")
         };
+        chosen.extend(options.proxy_port);
+        let secured = match options.security {
+            Some(_) => secure::Ports::choose(&mut chosen)?,
+            None => secure::Ports::default(),
+        };
         Ok(Self {
             broker,
             controller,
             proxied: options.proxy_port.map(|told| (behind, told)),
+            secured,
         })
     }
 }
@@ -292,12 +318,14 @@ fn new_cluster_id() -> String {
         .collect()
 }
 
-fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> String {
+fn properties(folder: &Path, ports: &Ports, options: &KafkaOptions) -> String {
     let Ports {
         broker,
         controller,
         proxied,
+        secured,
     } = ports;
+    let [at, shown, protocols] = secured.listeners();
     let (listener, told) = match proxied {
         Some((behind, told)) => (
             format!(",PROXIED://127.0.0.1:{behind}"),
@@ -309,16 +337,23 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
         "process.roles=broker,controller\n\
          node.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}\n\
+         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}{at}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}{shown}\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT{protocols}\n\
          log.dirs={}/data\n",
         folder.display()
     );
     // the last of equal names counts
-    let further = settings
+    let further = options
+        .settings
         .iter()
         .map(|(name, value)| format!("{name}={value}\n"));
-    [own, FIXED.to_owned()].into_iter().chain(further).collect()
+    let security = options.security.as_ref();
+    let security = security.map_or_else(String::new, |of| of.properties(folder, secured));
+    [own, FIXED.to_owned(), security]
+        .into_iter()
+        .chain(further)
+        .collect()
 }
 
 /// A crashed broker is let in again only when the session of its former life has run out, hence the
@@ -327,7 +362,6 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
 /// what is a week old, for the first time half a minute after its start.
 const FIXED: &str = "\
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1

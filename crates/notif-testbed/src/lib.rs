@@ -4,6 +4,7 @@
 //! - [`http`]: one GET;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
+//! - [`certificates`]: a certificate authority that nobody knows;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
@@ -16,6 +17,7 @@
 //! would otherwise be compiled with two copies of its types.
 
 pub mod campus;
+pub mod certificates;
 pub mod hostile;
 pub mod http;
 pub mod kafka;

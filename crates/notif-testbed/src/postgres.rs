@@ -2,9 +2,10 @@
 //!
 //! It runs from the installed binaries (`NOTIF_TESTBED_PG_BIN`, else `PATH`, else the newest of
 //! those that packages put elsewhere) in a temporary folder. The databases in it are in
-//! `postgres/database.rs`, the end of the server in `supervisor.rs`.
+//! `postgres/database.rs`, TLS in `postgres/tls.rs`, the end of the server in `supervisor.rs`.
 
 mod database;
+mod tls;
 
 use std::collections::HashMap;
 use std::env;
@@ -21,6 +22,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 pub use self::database::TestDatabase;
+pub use self::tls::PostgresTls;
 use crate::port::free_port;
 use crate::process;
 use crate::supervisor::{EndSignal, Plan, State, Supervisor};
@@ -53,6 +55,8 @@ pub struct PostgresOptions {
     pub settings: Vec<(String, String)>,
     /// Ask for this password (SCRAM); without one, everybody is let in.
     pub password: Option<String>,
+    /// Speak TLS, and nothing else.
+    pub tls: Option<PostgresTls>,
 }
 
 /// A running server. Cheap to clone; it ends with its last clone and its last database.
@@ -116,6 +120,9 @@ impl Postgres {
             .into(),
         );
         command.extend(settings(folder.path(), port, options));
+        if let Some(tls) = &options.tls {
+            tls.write(folder.path())?;
+        }
         let supervisor = Supervisor::new(Plan {
             folder: folder.keep(),
             command,
@@ -302,6 +309,9 @@ fn settings(folder: &Path, port: u16, options: &PostgresOptions) -> Vec<OsString
         for unsafe_but_fast in ["fsync", "synchronous_commit", "full_page_writes"] {
             settings.push((unsafe_but_fast.to_owned(), "off".to_owned()));
         }
+    }
+    if options.tls.is_some() {
+        settings.extend(PostgresTls::settings(folder));
     }
     settings.extend(options.settings.iter().cloned());
     settings

@@ -17,6 +17,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often to look.
 const LOOKS: u32 = 200;
 
+/// How often libpq has to look although its socket is empty, before that is waited for.
+///
+/// Over TLS, OpenSSL takes a whole record off the socket, up to 16 KiB, and libpq takes of it what it
+/// has room for, at least 8 KiB. The rest is in no socket that could be waited for. PostgreSQL itself
+/// never ends an answer with such a record, but what stands between us and it may (stunnel, a pooler, a
+/// cloud's proxy): then the second look finds the rest.
+const LOOKS_IN_VAIN: u32 = 2;
+
 /// Asks; once more on another connection where the first turns out to be broken.
 ///
 /// It may be dropped half-way, by a client that goes away. Then the question is heard to its end
@@ -104,9 +112,14 @@ async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreErro
     loop {
         let changed = socket.changed(wait).await;
         changed.map_err(|error| cannot_wait(&error))?;
-        // what is decrypted already shows in no socket: another look finds it
-        let mut unseen = reader.is_encrypted();
-        loop {
+        // without encryption the socket tells all
+        let allowed = if reader.is_encrypted() {
+            LOOKS_IN_VAIN
+        } else {
+            1
+        };
+        let mut looks_in_vain = 0;
+        while looks_in_vain < allowed {
             match reader.advance()? {
                 Progress::Answered(answer) => {
                     socket.keep(reader);
@@ -114,9 +127,11 @@ async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreErro
                 }
                 Progress::Waiting(next) => wait = next,
             }
-            if !socket.holds_more() && !std::mem::take(&mut unseen) {
-                break;
-            }
+            looks_in_vain = if socket.holds_more() {
+                0
+            } else {
+                looks_in_vain.saturating_add(1)
+            };
         }
     }
 }

@@ -20,6 +20,7 @@ mod order;
 mod process;
 mod request_id;
 mod rows;
+mod secure_database;
 mod send;
 mod server;
 mod slow_clients;

@@ -97,24 +97,35 @@ impl DatabaseUrl {
     /// Where passwords stand in the text, the last first.
     fn secrets(&self) -> Vec<std::ops::Range<usize>> {
         let mut found: Vec<_> = self.user_info_password().into_iter().collect();
-        let ends: &[char] = if self.form == Form::Url {
-            &['&']
-        } else {
-            &[' ']
-        };
-        for (place, key) in self.text.match_indices("password=") {
-            let start = place.saturating_add(key.len());
-            let value = self.text.get(start..).unwrap_or_default();
-            let length = match value.strip_prefix('\'') {
-                Some(quoted) if self.form == Form::KeyValue => quoted
-                    .find('\'')
-                    .map_or(value.len(), |end| end.saturating_add(2)),
-                _ => value.find(ends).unwrap_or(value.len()),
+        for (place, key) in self.text.match_indices("password") {
+            let after = place.saturating_add(key.len());
+            let rest = self.text.get(after..).unwrap_or_default();
+            let Some((before, length)) = self.secret_value(rest) else {
+                continue;
             };
+            let start = after.saturating_add(before);
             found.push(start..start.saturating_add(length));
         }
         found.sort_by_key(|range| std::cmp::Reverse(range.start));
         found
+    }
+
+    /// Where the value stands in the text behind its key, and how long it is; none where the text goes
+    /// on in another way than a key does.
+    fn secret_value(&self, rest: &str) -> Option<(usize, usize)> {
+        let value = match self.form {
+            Form::Url => rest.strip_prefix('=')?,
+            // white space may stand on both sides
+            Form::KeyValue => rest.trim_start().strip_prefix('=')?.trim_start(),
+        };
+        let length = match value.strip_prefix('\'') {
+            Some(quoted) if self.form == Form::KeyValue => quoted_length(quoted).checked_add(1)?,
+            _ if self.form == Form::KeyValue => {
+                value.find(char::is_whitespace).unwrap_or(value.len())
+            }
+            _ => value.find('&').unwrap_or(value.len()),
+        };
+        Some((rest.len().checked_sub(value.len())?, length))
     }
 
     fn user_info_password(&self) -> Option<std::ops::Range<usize>> {
@@ -144,6 +155,20 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The length up to and with the closing quote; a backslash takes the next character as it is.
+fn quoted_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '\'' => return place.saturating_add(1),
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 fn wrong(what: &str) -> DatabaseUrlError {
@@ -257,6 +282,9 @@ mod tests {
             "postgresql://user@host/db?password=s3cr3t&sslmode=require",
             "host=h password=s3cr3t user=u",
             "host=h password='two s3cr3t words' user=u",
+            "host=h password = s3cr3t user=u",
+            r"host=h password= 'it\'s s3cr3t' user=u",
+            r"host=h password='it\'s s3cr3t",
             "postgresql://user:s3cr3t@host/db?sslpassword=s3cr3t&password=s3cr3t",
         ] {
             let url = parse(text);

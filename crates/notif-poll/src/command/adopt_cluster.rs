@@ -70,7 +70,8 @@ fn check_id(
     deadline: &Deadline,
 ) -> Result<(), Failure> {
     deadline.waiting_for(WaitsFor::Kafka);
-    let seen = brokers::cluster_id(client, deadline).ok_or_else(brokers::silent_about_cluster)?;
+    let seen = brokers::cluster_id(client, deadline)
+        .ok_or_else(|| brokers::silent_about_cluster(client))?;
     if seen == id {
         return Ok(());
     }
@@ -102,7 +103,7 @@ fn adopted(
         .collect();
     let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
     let topics = names_describe(client, names, timeout)
-        .map_err(|error| brokers::unreachable(error, &config.kafka))?;
+        .map_err(|error| brokers::unreachable(client, &error, &config.kafka))?;
     let is_there = |id: &PartitionId| {
         matches!(topics.get(&*id.topic), Some(TopicAnswer::Present { partitions, .. })
             if partitions.contains(&id.partition))

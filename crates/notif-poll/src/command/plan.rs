@@ -53,9 +53,9 @@ pub(super) fn look(
     let stored = rows.keys().map(|id| &*id.topic).collect();
     let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
     let topics = kafka::topic::topics_describe(client, &config.kafka.topics, &stored, timeout)
-        .map_err(|error| brokers::unreachable(error, &config.kafka))?;
+        .map_err(|error| brokers::unreachable(client, &error, &config.kafka))?;
     if recorded.is_some() {
-        brokers::check_cluster(brokers::cluster_id(client, deadline), recorded)?;
+        brokers::check_cluster(client, brokers::cluster_id(client, deadline), recorded)?;
     }
     observe::facts(
         &config.kafka.topics,

@@ -122,7 +122,8 @@ fn observe(
     topics: Topics,
 ) -> Result<Facts, Failure> {
     run.deadline.waiting_for(WaitsFor::Kafka);
-    let topics = topics.map_err(|error| brokers::unreachable(error, &config.kafka))?;
+    let topics =
+        topics.map_err(|error| brokers::unreachable(&run.client, &error, &config.kafka))?;
     notif_core::fault_point!("after-metadata");
     if run.deadline.is_over() {
         return Err(Failure::new(
@@ -155,7 +156,7 @@ fn observe(
 fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
     let seen = brokers::cluster_id(&run.client, &run.deadline);
     let fixed = session.cluster_fix(seen.as_deref())?;
-    brokers::check_cluster(seen, fixed)
+    brokers::check_cluster(&run.client, seen, fixed)
 }
 
 /// Takes up partitions whose offset row has to be written before they can be read: new ones, those

@@ -122,7 +122,7 @@ fn decide(
         let client = brokers::connect(&config.kafka)?;
         deadline.waiting_for(WaitsFor::Kafka);
         let seen = brokers::cluster_id(&client, deadline);
-        brokers::check_cluster(seen, session.cluster_read()?)?;
+        brokers::check_cluster(&client, seen, session.cluster_read()?)?;
         Some(client)
     } else {
         None

@@ -2,7 +2,8 @@
 //!
 //! rdkafka 0.39 panics on a header name that is not UTF-8, gives end-of-partition events without
 //! their topic and their offset, and knows neither topic ids nor offsets by isolation level. So
-//! messages are taken from the consumer's queue here, and two admin calls are made here. Everything
+//! messages are taken from the consumer's queue here, two admin calls are made here, and what the
+//! library itself has to say is heard here. Everything
 //! that leaves this file is owned and safe.
 //!
 //! What the proofs below lean on (librdkafka's documentation of `rdkafka.h`): an object made by a
@@ -12,6 +13,7 @@
 
 mod admin;
 mod message;
+mod talk;
 
 use std::ffi::{CStr, c_char};
 use std::time::Duration;
@@ -22,6 +24,7 @@ pub(crate) use admin::{
     Answers, SHORTEST_TIMEOUT, TopicDescription, Which, describe_topics, list_offsets,
 };
 pub(crate) use message::{ConsumerQueue, Received};
+pub(crate) use talk::{hear, keep_apart};
 
 /// A failed call, or a failed part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

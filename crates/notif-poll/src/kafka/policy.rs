@@ -48,7 +48,7 @@ impl Policies {
         let admin = if let Some(admin) = &self.admin {
             admin
         } else {
-            let admin = self.config.create_with_context(QuietContext);
+            let admin = self.config.create_with_context(QuietContext::default());
             let admin = admin.map_err(|error| error.to_string())?;
             self.admin.insert(ManuallyDrop::new(admin))
         };

@@ -61,6 +61,12 @@ impl<'c> Reader<'c> {
     /// Takes what has come, waiting up to `timeout` for the first of it.
     pub(crate) fn receive(&mut self, timeout: Duration, out: &mut Vec<Received>) {
         self.queue.receive(timeout, out);
+        ffi::hear(self.client);
+    }
+
+    /// Notes an error that concerns no partition: the consumer group may be closed to us.
+    pub(crate) fn hear_group(&self, code: RDKafkaErrorCode) {
+        super::hear_group(self.client, code);
     }
 
     /// Where the client would read on, for each partition where it can say. It moves over

@@ -59,7 +59,16 @@ pub fn is_secret(key: &str) -> bool {
         || key.contains("private.key")
         || key.contains("secret")
         || key == "ssl.key.pem"
+        // Java's way to say it, which is no setting of ours
+        || key == "sasl.jaas.config"
         || key == "sasl.oauthbearer.config"
+}
+
+/// The secrets among a person's settings.
+pub(crate) fn secrets(own: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
+    own.iter()
+        .filter(|(key, _)| is_secret(key))
+        .map(|(_, value)| value)
 }
 
 /// The configuration of the client. `own` are the person's settings, checked before.

@@ -50,6 +50,8 @@ pub(crate) struct Problem {
 pub(crate) enum Consequence {
     /// The next run judges anew.
     ThisRun,
+    /// A right to read the topic has to be given; the next run tries again.
+    GrantRead,
     /// The database has to be mended; the next run tries again.
     MendDatabase,
     /// The partition stays stopped, at this offset, until an operator decides.
@@ -59,6 +61,12 @@ pub(crate) enum Consequence {
 impl Problem {
     pub(crate) fn this_run(words: String) -> Self {
         let consequence = Consequence::ThisRun;
+        Self { words, consequence }
+    }
+
+    pub(crate) fn unauthorised() -> Self {
+        let words = "Kafka does not let this user read the topic; grant Read on it".to_owned();
+        let consequence = Consequence::GrantRead;
         Self { words, consequence }
     }
 

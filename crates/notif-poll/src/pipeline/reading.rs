@@ -148,7 +148,10 @@ impl<'r> Reading<'r> {
                     self.give_up(&id, reader, problem_of(code, offset, message));
                 }
             }
-            Received::Problem { message, .. } => log::debug!("kafka: {message}"),
+            Received::Problem { code, message, .. } => {
+                log::debug!("kafka: {message}");
+                reader.hear_group(code);
+            }
         }
     }
 
@@ -400,6 +403,7 @@ fn problem_of(code: RDKafkaErrorCode, offset: i64, message: String) -> Problem {
         | RDKafkaErrorCode::BadCompression
         | RDKafkaErrorCode::InvalidMessage
         | RDKafkaErrorCode::NotImplemented => Problem::stop(StopReason::Corrupt, offset, message),
+        RDKafkaErrorCode::TopicAuthorizationFailed => Problem::unauthorised(),
         _ => Problem::this_run(message),
     }
 }

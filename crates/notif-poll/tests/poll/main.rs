@@ -38,6 +38,8 @@ mod resume;
 #[cfg(test)]
 mod retire;
 #[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stopped;

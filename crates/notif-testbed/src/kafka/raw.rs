@@ -95,7 +95,7 @@ fn request(topic: &str, partition: i32, batch: &[u8]) -> Result<Vec<u8>> {
     Ok(request)
 }
 
-fn put_name(out: &mut Vec<u8>, name: &str) -> Result<()> {
+pub(super) fn put_name(out: &mut Vec<u8>, name: &str) -> Result<()> {
     out.extend(i16::try_from(name.len())?.to_be_bytes());
     out.extend(name.as_bytes());
     Ok(())
@@ -207,7 +207,7 @@ fn answer(broker: &mut TcpStream) -> Result<i64> {
     Ok(offset)
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
+pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
     let (head, tail) = bytes.split_first_chunk().context("a short answer")?;
     *bytes = tail;
     Ok(*head)

@@ -13,6 +13,7 @@ use notif_core::store::session::Telling;
 use super::Run;
 use crate::exit::{Exit, Failure};
 use crate::facts::{Facts, Planned, observe::problem_of};
+use crate::kafka::{self, Client};
 use crate::pipeline::{Consequence, Drained, Outcome};
 use crate::report::{OutcomeName, PartitionReport, Report};
 
@@ -206,15 +207,16 @@ fn report(run: &Run, facts: &Facts, outcome: Option<&Outcome>, seen: &[Observati
         .iter()
         .filter(|p| p.verdict == "unreachable")
         .count();
+    let mut lost = outcome.and_then(|outcome| outcome.kafka_lost.clone());
     if unreachable > 0 && unreachable == partitions.len() {
         codes.push(Exit::Kafka);
+        lost = lost.or_else(|| Some("no partition answered".to_owned()));
     } else if partitions.iter().any(|p| p.problem.is_some()) {
         codes.push(Exit::Stopped);
     }
     if needs_database(outcome).is_some() {
         codes.push(Exit::Database);
     }
-    let lost = outcome.and_then(|outcome| outcome.kafka_lost.clone());
     if lost.is_some() {
         codes.push(Exit::Kafka);
     } else if partitions.iter().any(|p| !p.done && p.problem.is_none()) {
@@ -239,9 +241,7 @@ fn report(run: &Run, facts: &Facts, outcome: Option<&Outcome>, seen: &[Observati
         partitions,
         gaps: Vec::new(),
         unseen_topics: facts.unseen_topics.clone(),
-        hint: lost
-            .as_ref()
-            .map(|_| "what was read is stored; the next run goes on".to_owned()),
+        hint: lost.as_ref().map(|_| way_out(&run.client)),
         error: lost.or_else(|| needs_database(outcome)),
     }
 }
@@ -253,6 +253,21 @@ fn needs_database(outcome: Option<&Outcome>) -> Option<String> {
         (problem.consequence == Consequence::MendDatabase)
             .then(|| format!("{id}: {}", problem.words))
     })
+}
+
+/// What to do about brokers that were lost.
+fn way_out(client: &Client) -> String {
+    const STORED: &str = "what was read is stored; the next run goes on";
+    match kafka::complaint(client) {
+        Some(complaint) => format!("{}; {STORED}", complaint.hint),
+        None => STORED.to_owned(),
+    }
+}
+
+/// Did it turn out, while it was read, that this user may see the topic but not read it?
+fn is_unauthorised(drained: Option<&Drained>) -> bool {
+    let problem = drained.and_then(|drained| drained.problem.as_ref());
+    problem.is_some_and(|problem| problem.consequence == Consequence::GrantRead)
 }
 
 fn partition_report(
@@ -283,7 +298,11 @@ fn partition_report(
         topic: id.topic.to_string(),
         partition: id.partition,
         generation: stored.map(|stored| stored.generation),
-        verdict: verdict.name(),
+        verdict: if is_unauthorised(drained) {
+            Verdict::Unauthorised.name()
+        } else {
+            verdict.name()
+        },
         from,
         to: drained
             .map(|d| d.next.get())

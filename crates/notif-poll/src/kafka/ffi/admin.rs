@@ -159,7 +159,7 @@ pub(crate) fn list_offsets(
         let infos = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
         Ok(slice(infos, count)
             .iter()
-            .filter_map(|info| copy_offset(*info))
+            .filter_map(|info| copy_offset(*info, consumer))
             .collect())
     }
 }
@@ -168,6 +168,7 @@ pub(crate) fn list_offsets(
 /// `info` belongs to a live result.
 unsafe fn copy_offset(
     info: *const sys::rd_kafka_ListOffsetsResultInfo_t,
+    consumer: &Client,
 ) -> Option<(PartitionId, Result<i64, KafkaError>)> {
     // SAFETY: the element lives as long as the result.
     let element = unsafe { sys::rd_kafka_ListOffsetsResultInfo_topic_partition(info).as_ref() }?;
@@ -181,7 +182,7 @@ unsafe fn copy_offset(
         Err(KafkaError {
             code,
             message: match code {
-                RDKafkaErrorCode::NoError => "its leader gave no answer in time".to_owned(),
+                RDKafkaErrorCode::NoError => silence("its leader gave no answer in time", consumer),
                 code => code.to_string(),
             },
         })
@@ -204,6 +205,9 @@ impl IsolationNames for Isolation {
 /// With a request time-out of 0, librdkafka 2.12.1 ends the request on one thread while another
 /// still prepares it, and the heap is damaged.
 pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a call waits before it listens.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// One admin call: its options, its queue, and the wait for its answer.
 struct AdminCall<'c> {
@@ -269,14 +273,14 @@ impl<'c> AdminCall<'c> {
             start(client, self.options.as_ptr(), queue);
             // the request has its own time-out; the second covers its way through the queue
             let wait = self.timeout.saturating_add(Duration::from_secs(1));
-            let event = sys::rd_kafka_queue_poll(queue, timeout_ms(wait));
+            let event = self.wait(queue, wait);
             sys::rd_kafka_queue_destroy(queue);
             event
         };
-        let Some(event) = NonNull::new(event).map(Event) else {
+        let Some(event) = event else {
             return Err(KafkaError {
                 code: RDKafkaErrorCode::OperationTimedOut,
-                message: "no answer in time".to_owned(),
+                message: silence("no answer in time", self.consumer),
             });
         };
         // SAFETY: the event is live; its error string lives as long as it does.
@@ -286,10 +290,44 @@ impl<'c> AdminCall<'c> {
                 text(sys::rd_kafka_event_error_string(event.0.as_ptr())),
             )
         };
-        if code == RDKafkaErrorCode::NoError {
-            Ok(event)
-        } else {
-            Err(KafkaError { code, message })
+        match code {
+            RDKafkaErrorCode::NoError => Ok(event),
+            RDKafkaErrorCode::OperationTimedOut => Err(KafkaError {
+                code,
+                message: silence(&message, self.consumer),
+            }),
+            code => Err(KafkaError { code, message }),
+        }
+    }
+}
+
+/// What is said of a call without an answer: why, where the client knows it.
+fn silence(words: &str, consumer: &Client) -> String {
+    match crate::kafka::complaint(consumer) {
+        Some(complaint) => complaint.cause,
+        None => words.to_owned(),
+    }
+}
+
+impl AdminCall<'_> {
+    /// Waits for the answer, and meanwhile hears what the library has to say. Ends early where every
+    /// broker turned us away.
+    ///
+    /// # Safety
+    /// `queue` is live.
+    unsafe fn wait(&self, queue: *mut sys::rd_kafka_queue_t, limit: Duration) -> Option<Event> {
+        let mut left = limit;
+        loop {
+            let slice = left.min(SLICE);
+            // SAFETY: the caller vouches for the queue; the event is ours.
+            let event = unsafe { sys::rd_kafka_queue_poll(queue, timeout_ms(slice)) };
+            if let Some(event) = NonNull::new(event) {
+                return Some(Event(event));
+            }
+            left = left.saturating_sub(slice);
+            if crate::kafka::all_refuse(self.consumer) || left.is_zero() {
+                return None;
+            }
         }
     }
 }
