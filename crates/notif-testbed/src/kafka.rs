@@ -3,18 +3,19 @@
 //!
 //! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
 //! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
-//! `supervisor.rs`.
+//! `supervisor.rs`. A broker so old that it needs ZooKeeper is set up in `kafka/zookeeper.rs`.
 
 mod jars;
 mod produce;
 mod raw;
 mod topic;
 mod truth;
+mod zookeeper;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -68,6 +69,9 @@ pub struct KafkaOptions {
     /// Listen on one more port, and tell the clients that come there to use this one instead: the
     /// port of a [`crate::Proxy`] whose target is [`Kafka::behind_proxy`].
     pub proxy_port: Option<u16>,
+    /// A version of Apache Kafka other than the usual one, for example `3.3.2`; one below 3.3 gets a
+    /// `ZooKeeper` of its own.
+    pub version: Option<String>,
 }
 
 /// A running broker, ended when dropped.
@@ -76,7 +80,8 @@ pub struct Kafka {
     supervisor: Supervisor,
     jars: Jars,
     ports: Ports,
-    cluster_id: String,
+    /// An old broker chooses its own at its first start.
+    cluster_id: OnceLock<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +100,7 @@ impl Kafka {
                 "no java on PATH\nhint: install Java 17 or later (Debian: apt-get install openjdk-17-jre-headless)"
             );
         }
-        let jars = Jars::find_or_fetch()?;
+        let jars = Jars::find_or_fetch(options.version.as_deref())?;
         loop {
             if let Some(broker) = Self::start_on(Ports::choose(options)?, &jars, options)? {
                 return Ok(broker);
@@ -122,11 +127,15 @@ impl Kafka {
     fn start_on(ports: Ports, jars: &Jars, options: &KafkaOptions) -> Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix("notif-kafka-").tempdir()?;
         let cluster_id = new_cluster_id();
-        fs::write(
-            folder.path().join("server.properties"),
-            properties(folder.path(), ports, &options.settings),
-        )?;
-        let mut command: Vec<OsString> = ["sh", "-c", LAUNCH, "launch"].map(OsString::from).into();
+        let (launch, properties) = if jars.needs_zookeeper() {
+            zookeeper::write_settings(folder.path(), ports.controller)?;
+            let properties = zookeeper::properties(folder.path(), ports, &options.settings);
+            (zookeeper::LAUNCH, properties)
+        } else {
+            (LAUNCH, properties(folder.path(), ports, &options.settings))
+        };
+        fs::write(folder.path().join("server.properties"), properties)?;
+        let mut command: Vec<OsString> = ["sh", "-c", launch, "launch"].map(OsString::from).into();
         command.push(jars.class_path().into());
         command.push(cluster_id.as_str().into());
         command.extend(JVM.map(OsString::from));
@@ -142,7 +151,11 @@ impl Kafka {
             supervisor,
             jars: jars.clone(),
             ports,
-            cluster_id,
+            cluster_id: if jars.needs_zookeeper() {
+                OnceLock::new()
+            } else {
+                OnceLock::from(cluster_id)
+            },
         };
         match broker.start_and_wait() {
             Err(_) if broker.supervisor.address_in_use() => Ok(None),
@@ -178,7 +191,7 @@ impl Kafka {
         });
         let tail = || self.supervisor.log_tail();
         match answer.with_context(tail)? {
-            Ok(id) if id == self.cluster_id => Ok(()),
+            Ok(id) if *self.cluster_id.get_or_init(|| id.clone()) == id => Ok(()),
             Ok(id) => bail!("another Kafka ({id}) answers on port {}", self.ports.broker),
             Err(code) => bail!("Kafka ended with code {code}:\n{}", tail()),
         }
@@ -197,7 +210,7 @@ impl Kafka {
 
     /// The id that the broker gives for its cluster.
     pub fn cluster_id(&self) -> &str {
-        &self.cluster_id
+        self.cluster_id.get().map_or("", String::as_str)
     }
 
     /// The folder that the broker lives in; it is gone when the broker is.
@@ -314,20 +327,30 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
          log.dirs={}/data\n",
         folder.display()
     );
-    // the last of equal names counts
-    let further = settings
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"));
-    [own, FIXED.to_owned()].into_iter().chain(further).collect()
+    [&own, KRAFT, FIXED, &further(settings)].concat()
 }
 
-/// A crashed broker is let in again only when the session of its former life has run out, hence the
-/// short session; one node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
+/// Settings of a person's own; the last of equal names counts.
+fn further(settings: &[(String, String)]) -> String {
+    settings
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect()
+}
+
+/// What a broker without `ZooKeeper` needs. A crashed one is let in again only when the session of
+/// its former life has run out, hence the short session.
+const KRAFT: &str = "\
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=200
+";
+
+/// One node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
 /// No retention by time: campus and hostile messages carry times of the past, and a broker deletes
 /// what is a week old, for the first time half a minute after its start.
 const FIXED: &str = "\
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -340,8 +363,6 @@ log.retention.ms=-1
 message.max.bytes=20971520
 replica.fetch.max.bytes=20971520
 socket.request.max.bytes=104857600
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=200
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304

@@ -4,9 +4,11 @@
 //! - [`http`]: one GET;
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
+//! - [`exact`]: JSON values that are compared without rounding;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
+//! - [`rebuild`]: a message put together again from its row;
 //! - [`service`]: our own servers;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
@@ -16,13 +18,16 @@
 //! would otherwise be compiled with two copies of its types.
 
 pub mod campus;
+pub mod exact;
 pub mod hostile;
 pub mod http;
 pub mod kafka;
+mod maven;
 mod port;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod rebuild;
 pub mod service;
 mod supervisor;
 pub mod wait;
