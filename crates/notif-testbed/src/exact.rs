@@ -9,9 +9,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// The deepest nesting that is read, so that no text can take all of a thread's stack. What `event`
+/// holds is nested 104 deep at most.
+const DEEPEST: u32 = 150;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub struct Decimal {
 impl Json {
     /// Reads a JSON text.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        Self::of(serde_json::from_slice(text)?)
+        Self::of(serde_json::from_slice(text)?, DEEPEST)
     }
 
     /// The text of a string.
@@ -60,22 +64,27 @@ impl Json {
         }
     }
 
-    fn of(value: &RawValue) -> Result<Self> {
+    /// `levels` more of arrays and objects may be within the value.
+    fn of(value: &RawValue, levels: u32) -> Result<Self> {
         let text = value.get();
+        let within = || levels.checked_sub(1).context("it is nested too deep");
         Ok(match text.as_bytes().first() {
             Some(b'n') => Self::Null,
             Some(b't' | b'f') => Self::Bool(text == "true"),
             Some(b'"') => Self::Text(serde_json::from_str(text)?),
             Some(b'[') => {
+                let levels = within()?;
                 let items: Vec<&RawValue> = serde_json::from_str(text)?;
-                Self::Array(items.into_iter().map(Self::of).collect::<Result<_>>()?)
+                let items = items.into_iter().map(|item| Self::of(item, levels));
+                Self::Array(items.collect::<Result<_>>()?)
             }
             Some(b'{') => {
+                let levels = within()?;
                 let Entries(entries) = serde_json::from_str(text)?;
                 let count = entries.len();
                 let members = entries
                     .into_iter()
-                    .map(|(name, value)| Ok((name, Self::of(value)?)));
+                    .map(|(name, value)| Ok((name, Self::of(value, levels)?)));
                 let members = members.collect::<Result<BTreeMap<_, _>>>()?;
                 ensure!(members.len() == count, "a member is there twice");
                 Self::Object(members)
@@ -196,6 +205,8 @@ mod tests {
             "\"\u{1}\"",
             "NaN",
             "",
+            &"[".repeat(100_000),
+            &format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
         ] {
             assert!(Json::parse(text.as_bytes()).is_err(), "{text}");
         }

@@ -26,10 +26,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Result<()> {
         bail!("no mvn on PATH\nhint: install Maven (Debian: apt-get install maven)");
     }
     let mut maven = Command::new("mvn");
-    maven
-        .args(["-q", "-B"])
-        .args(arguments)
-        .current_dir(folder);
+    maven.args(["-q", "-B"]).args(arguments).current_dir(folder);
     process::run(&mut maven, FETCH_LIMIT)?.success()?;
     Ok(())
 }

@@ -122,9 +122,8 @@ pub(crate) fn cache_folder() -> Result<PathBuf> {
     if let Some(folder) = env::var_os("XDG_CACHE_HOME") {
         return Ok(PathBuf::from(folder).join("campusg-notif"));
     }
-    let home = env::var_os("HOME").context(
-        "no folder to keep fetched servers in\nhint: set NOTIF_TESTBED_CACHE to one",
-    )?;
+    let home = env::var_os("HOME")
+        .context("no folder to keep fetched servers in\nhint: set NOTIF_TESTBED_CACHE to one")?;
     Ok(PathBuf::from(home).join(".cache").join("campusg-notif"))
 }
 

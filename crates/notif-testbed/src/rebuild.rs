@@ -55,10 +55,7 @@ pub fn compare(value: &[u8], event: &str) -> Result<()> {
     let mut envelope = object(attributes.take("envelope"))?;
     for (member, field, _) in SHOWN {
         let shown = event.take(field);
-        rebuilt.insert(
-            member.to_owned(),
-            envelope.remove(member).unwrap_or(shown),
-        );
+        rebuilt.insert(member.to_owned(), envelope.remove(member).unwrap_or(shown));
     }
     rebuilt.extend(envelope);
     rebuilt.insert(payload_name.to_owned(), payload);
@@ -82,8 +79,7 @@ fn object(value: Json) -> Result<BTreeMap<String, Json>> {
 fn as_read(message: Json) -> Result<BTreeMap<String, Json>> {
     let mut members = object(message)?;
     for (member, _, default) in SHOWN {
-        let is_default =
-            default.is_some() && members.get(member).and_then(Json::text) == default;
+        let is_default = default.is_some() && members.get(member).and_then(Json::text) == default;
         if is_default {
             members.remove(member);
         }

@@ -6,6 +6,10 @@
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failure;
@@ -15,6 +19,8 @@ mod gap;
 mod hostile;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod message;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
