@@ -14,6 +14,8 @@ mod drain;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod fidelity;
+#[cfg(test)]
 mod gap;
 #[cfg(test)]
 mod hostile;
