@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod drain;
@@ -33,5 +35,7 @@ mod refusal;
 mod restore;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod world;
