@@ -5,6 +5,7 @@
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
 //! - [`exact`]: JSON values that are compared without rounding;
+//! - [`fuzz_input`]: a message as the bytes that a fuzzer changes;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
@@ -19,6 +20,7 @@
 
 pub mod campus;
 pub mod exact;
+pub mod fuzz_input;
 pub mod hostile;
 pub mod http;
 pub mod kafka;
