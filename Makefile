@@ -94,11 +94,13 @@ bench: ## the benchmarks, each beside its baseline
 .PHONY: fmt
 fmt: tools-python ## format Rust and shell files
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(SHFMT) --write $(SHELL_FILES)
 
 .PHONY: fmt-check
 fmt-check:
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 .PHONY: lint
 lint: ## clippy and rustdoc; a warning is an error

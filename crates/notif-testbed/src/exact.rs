@@ -57,6 +57,7 @@ impl Json {
     }
 
     /// Takes a member out of an object; `Null` where there is none.
+    #[must_use]
     pub fn take(&mut self, name: &str) -> Self {
         match self {
             Self::Object(members) => members.remove(name).unwrap_or(Self::Null),

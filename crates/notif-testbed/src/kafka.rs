@@ -3,7 +3,7 @@
 //!
 //! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
 //! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
-//! `supervisor.rs`. A broker so old that it needs ZooKeeper is set up in `kafka/zookeeper.rs`.
+//! `supervisor.rs`. A broker so old that it needs `ZooKeeper` is set up in `kafka/zookeeper.rs`.
 
 mod jars;
 mod produce;
@@ -332,10 +332,11 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
 
 /// Settings of a person's own; the last of equal names counts.
 fn further(settings: &[(String, String)]) -> String {
-    settings
+    let lines: Vec<String> = settings
         .iter()
         .map(|(name, value)| format!("{name}={value}\n"))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 /// What a broker without `ZooKeeper` needs. A crashed one is let in again only when the session of

@@ -72,7 +72,7 @@ impl Api {
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     /// How many requests were answered.
-    pub(crate) asked: usize,
+    pub(crate) asked: u64,
 }
 
 /// What a path answers, where that is a success.
@@ -108,7 +108,7 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();
-        self.asked += 1;
+        self.asked = self.asked.saturating_add(1);
         assert_eq!(status, "200", "{path}: {}", String::from_utf8_lossy(&body));
         Page { body, next }
     }

@@ -35,8 +35,8 @@ fn compressed_topics_are_read_whichever_side_compressed_them() {
                 .map(Into::into)
                 .collect();
             let settings = [("compression.type", producers), ("linger.ms", "20")];
-            let producer = world.kafka.producer_with(&settings).unwrap();
-            producer.produce(&topic, 0, events.clone()).unwrap();
+            let client = world.kafka.producer_with(&settings).unwrap();
+            client.produce(&topic, 0, events.clone()).unwrap();
             assert_eq!(codecs_in_log(&topic), BTreeSet::from([number]), "{codec}");
             world.topics.push(topic);
             produced.push((codec, events));
@@ -64,7 +64,8 @@ fn codecs_in_log(topic: &str) -> BTreeSet<u8> {
     while let Some((head, _)) = rest.split_first_chunk::<23>() {
         let length = u32::from_be_bytes(head[8..12].try_into().unwrap());
         codecs.insert(head[22] & 7);
-        rest = &rest[12 + usize::try_from(length).unwrap()..];
+        let (_, batch) = rest.split_at(12);
+        rest = &batch[usize::try_from(length).unwrap()..];
     }
     codecs
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::io::{self, Write};
 
 use notif_testbed::campus::Campus;
 use notif_testbed::exact::Json;
@@ -25,14 +26,20 @@ const PARTITIONS: i32 = 3;
 const CHUNK: usize = 850;
 const GOOD: usize = 150;
 
+/// Past the capture of the harness: the numbers are to be quoted from any run.
+macro_rules! say {
+    ($($word:tt)*) => {
+        writeln!(io::stderr(), $($word)*).unwrap()
+    };
+}
+
 /// What was produced, by partition and offset: its kind, and the message.
 type Produced = BTreeMap<(i64, i64), (&'static str, RawMessage)>;
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the numbers are to be quoted")]
 fn ten_thousand_hostile_messages_are_recorded_unchanged_and_can_be_read() {
     let seed = env::var("CORPUS_SEED").map_or(SEED, |seed| seed.parse().unwrap());
-    eprintln!("corpus: seed {seed} (CORPUS_SEED={seed} runs it again)");
+    say!("corpus: seed {seed} (CORPUS_SEED={seed} runs it again)");
     let mut world = World::with_topics(0);
     let topic = unique("corpus");
     let kafka = Kafka::shared();
@@ -59,7 +66,7 @@ fn ten_thousand_hostile_messages_are_recorded_unchanged_and_can_be_read() {
             assert_eq!(row.text("status"), Some("captured"), "{position:?}");
         }
     }
-    eprintln!(
+    say!(
         "corpus: {HOSTILE} hostile messages among {} good ones; {} rows compared, {raw} by their \
          bytes, {} as JSON",
         produced.len() - HOSTILE,
@@ -100,7 +107,6 @@ fn produce(topic: &str, seed: u64) -> Produced {
 
 /// Reads every row through every endpoint that leads to it; each answer is strict JSON, and each
 /// event in it is the one that is stored.
-#[expect(clippy::print_stderr, reason = "the numbers are to be quoted")]
 fn read_all(api: &Api, rows: &[Row]) {
     let stored: BTreeMap<&str, &Row> = rows
         .iter()
@@ -145,17 +151,20 @@ fn read_all(api: &Api, rows: &[Row]) {
                 let path = format!("/customer/{}/notifications", api::segment(id));
                 assert_lists(&mut client, &path, expected, stored);
             }
-            eprintln!(
+            say!(
                 "corpus: {} orders, {} customers read",
                 orders.len(),
                 customers.len()
             );
             client.asked
         });
-        let singles: usize = singles.map(|thread| thread.join().unwrap()).iter().sum();
-        singles + lists.join().unwrap()
+        let singles = singles.map(|thread| thread.join().unwrap());
+        singles
+            .into_iter()
+            .chain([lists.join().unwrap()])
+            .sum::<u64>()
     });
-    eprintln!("corpus: {asked} requests, all 200 and strict JSON");
+    say!("corpus: {asked} requests, all 200 and strict JSON");
 }
 
 /// Asserts that a list holds exactly the rows `expected`; gives their ids in its order.

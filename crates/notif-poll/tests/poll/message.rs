@@ -116,7 +116,7 @@ impl Row {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
 
-    let mut hex = String::with_capacity(bytes.len() * 2);
+    let mut hex = String::new();
     for byte in bytes {
         write!(hex, "{byte:02x}").unwrap();
     }

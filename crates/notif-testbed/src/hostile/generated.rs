@@ -56,10 +56,10 @@ pub fn generated(seed: u64) -> impl Iterator<Item = Generated> {
         }
         // after a round of the kinds, some that break what was good
         extra = extra.wrapping_add(1);
-        if extra % 6 == 0 {
+        if extra.is_multiple_of(6) {
             turn = KINDS.iter();
         }
-        if extra % 3 == 0 {
+        if extra.is_multiple_of(3) {
             let kind = "spliced";
             let message = spliced(&mut random, &mut campus);
             return Some(Generated { kind, message });

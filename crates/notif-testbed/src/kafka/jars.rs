@@ -93,7 +93,7 @@ impl Jars {
         format!("{}/*", self.folder.display())
     }
 
-    /// Whether a broker of this version keeps its metadata in ZooKeeper: Kafka's own way of keeping
+    /// Whether a broker of this version keeps its metadata in `ZooKeeper`: Kafka's own way of keeping
     /// them is meant for use from 3.3 on.
     pub(super) fn needs_zookeeper(&self) -> bool {
         self.number() < (3, 3)

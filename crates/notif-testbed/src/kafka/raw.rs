@@ -89,7 +89,7 @@ impl Kafka {
             (sender.join(), offsets)
         });
         let offsets = offsets?;
-        sent.map_err(|_| anyhow!("the sender panicked"))??;
+        sent.map_err(|_panic| anyhow!("the sender panicked"))??;
         Ok(offsets)
     }
 }

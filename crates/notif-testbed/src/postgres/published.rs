@@ -2,7 +2,7 @@
 //!
 //! The jar of a version is fetched once by Maven; what is kept of it is the archive in it, in a cache
 //! outside the clone. Each server unpacks it into its own folder, which its unprivileged user may
-//! read wherever the cache is. There is no psql and no pg_dump in it.
+//! read wherever the cache is. There is no `psql` and no `pg_dump` in it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

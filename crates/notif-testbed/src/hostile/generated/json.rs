@@ -258,11 +258,12 @@ pub(super) fn surrogates(random: &mut Random) -> String {
             3 => random.below(0x20),
             _ => random.below(0x1_0000),
         };
-        text.push_str(&if random.chance(50) {
+        let escape = if random.chance(50) {
             format!("\\u{unit:04x}")
         } else {
             format!("\\u{unit:04X}")
-        });
+        };
+        text.push_str(&escape);
         if random.chance(30) {
             text.push_str("\\ud83d\\ude00");
         }
