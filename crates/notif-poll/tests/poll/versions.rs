@@ -14,9 +14,12 @@ use serde_json::Value;
 use crate::api::{self, Api};
 use crate::drain::sha256_hex;
 use crate::message::{self, Row, hex};
-use crate::world::World;
+use crate::world::{Report, World};
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+const ROLES: &str = include_str!("../../../../deploy/postgres/roles.sql");
+const README: &str = include_str!("../../../../README.md");
 
 /// Campus events in all three partitions of the first topic.
 const EVENTS: usize = 600;
@@ -166,7 +169,25 @@ fn on_postgres(major: &str) {
     let world = world(Kafka::shared(), &server);
     let running = world.number("SELECT current_setting('server_version_num')::int / 10000");
     assert_eq!(running.to_string(), major);
+    assert_named(major);
     whole_check(&world);
+
+    // with no more rights than the poller needs
+    world.database.execute(ROLES).unwrap();
+    let poller = world.database.url().replace("postgres@", "notif_poller@");
+    world.kafka.produce(world.topic(), 0, ["{}"]).unwrap();
+    Report::of(world.command().env("DATABASE_URL", poller)).expect("drained", 0, 1);
+}
+
+/// The page that people choose their versions by names this one.
+fn assert_named(version: &str) {
+    let (_, tested) = README
+        .split_once("one drain with the whole check runs on ")
+        .unwrap();
+    let (tested, _) = tested.split_once("\n\n").unwrap();
+    let words = tested.split(|c: char| c.is_whitespace() || ",;()".contains(c));
+    let mut words = words.map(|word| word.trim_end_matches('.'));
+    assert!(words.any(|word| word == version), "{version}: {tested}");
 }
 
 #[test]
@@ -196,6 +217,7 @@ fn on_kafka(version: &str, settings: &[(&str, &str)], has_topic_ids: bool) {
     };
     // a world's broker is for ever; this one is ended below, or with this process
     let kafka: &'static Kafka = Box::leak(Box::new(Kafka::start(&options).unwrap()));
+    assert_named(version);
     let world = world(kafka, Postgres::shared());
     whole_check(&world);
     let ids = world.number("SELECT count(topic_id) FROM kafka_offsets");
