@@ -33,7 +33,7 @@ fn recorded(world: &World, messages: &[RawMessage]) -> Vec<Row> {
     let topic = world.topic();
     world.kafka.produce_raw(topic, 0, messages).unwrap();
     let count = i64::try_from(messages.len()).unwrap();
-    world.poll().expect("drained", 0, count);
+    message::drain(world, count);
     let rows = message::rows(world, topic);
     assert_eq!(rows.len(), messages.len());
     rows
@@ -341,7 +341,7 @@ fn values_up_to_16_mib_are_kept_as_json_and_larger_ones_as_bytes() {
     producer
         .produce(world.topic(), 0, messages.clone())
         .unwrap();
-    world.poll().expect("drained", 0, 5);
+    message::drain(&world, 5);
     let rows = message::rows(&world, world.topic());
     let api = Api::of(&world);
     let mut client = api.client();

@@ -21,7 +21,7 @@ fn every_hostile_message_is_a_row_that_holds_it_unchanged() {
     let messages: Vec<RawMessage> = list.iter().map(|entry| entry.message.clone()).collect();
     let offsets = kafka.produce_raw(&topic, 0, &messages).unwrap();
     let count = i64::try_from(list.len()).unwrap();
-    world.poll().expect("drained", 0, count);
+    message::drain(&world, count);
     let rows = message::rows(&world, &topic);
     assert_eq!(rows.len(), list.len());
     for ((entry, offset), row) in list.iter().zip(offsets).zip(&rows) {

@@ -9,6 +9,21 @@ use serde_json::Value;
 use crate::drain::sha256_hex;
 use crate::world::World;
 
+/// Polls until `count` records are recorded. On a machine that is busy with other things a poll may
+/// reach its deadline, and the next one goes on; no poll may fail.
+pub(crate) fn drain(world: &World, count: i64) {
+    let mut left = count;
+    loop {
+        let report = world.poll();
+        left = left.saturating_sub(report.records());
+        if report.outcome() != "behind" {
+            report.expect("drained", 0, report.records());
+            break;
+        }
+    }
+    assert_eq!(left, 0, "of {count} records");
+}
+
 /// A row with all that a message decides of it.
 pub(crate) struct Row {
     columns: Value,
