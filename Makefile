@@ -44,6 +44,7 @@ test: ## everything CI runs
 	@$(MAKE) --no-print-directory fmt-check typos check-shell check-deploy test-shell
 	@$(MAKE) --no-print-directory deny machete lint
 	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory test-fuzz
 
 .PHONY: test-rust
 test-rust: ## the Rust tests alone
@@ -60,6 +61,36 @@ test-shell: ## poll_worker.sh and the entrypoint of the image, with programs tha
 	@scripts/test_poll_worker.sh
 	@scripts/test_entrypoint.sh
 
+.PHONY: test-versions
+test-versions: ## one drain with the whole check on each other version of PostgreSQL and Kafka (part of test-rust)
+	cargo test --locked --package notif-poll --test poll -- versions::
+
+# Coverage for libFuzzer, as `cargo fuzz build --sanitizer none` sets it: plain options of a stable
+# compiler. For a named target they do not reach build scripts.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_TARGETS := decoder headers
+FUZZ_BIN = $(or $(CARGO_TARGET_DIR),fuzz/target)/$(HOST)/release
+SECONDS ?= 60
+
+.PHONY: fuzz-build
+fuzz-build: ## the fuzz targets
+	RUSTFLAGS='$(FUZZ_FLAGS)' cargo build --locked --release --manifest-path fuzz/Cargo.toml --target $(HOST)
+
+.PHONY: fuzz-seeds
+fuzz-seeds:
+	cargo run --locked --quiet --package notif-testbed --bin fuzz_seeds -- $(FUZZ_TARGETS:%=fuzz/corpus/%)
+
+.PHONY: test-fuzz
+test-fuzz: fuzz-build fuzz-seeds ## the fuzz targets once over their seeds
+	@scripts/fuzz.sh $(FUZZ_BIN) 0 $(FUZZ_TARGETS)
+
+.PHONY: fuzz
+fuzz: fuzz-build fuzz-seeds ## fuzz each target for SECONDS (60); what breaks one is kept in fuzz/artifacts
+	@scripts/fuzz.sh $(FUZZ_BIN) $(SECONDS) $(FUZZ_TARGETS)
+
 .PHONY: bench
 bench: ## the benchmarks, each beside its baseline
 	@scripts/setup.sh bench
@@ -69,11 +100,13 @@ bench: ## the benchmarks, each beside its baseline
 .PHONY: fmt
 fmt: tools-python ## format Rust and shell files
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(SHFMT) --write $(SHELL_FILES)
 
 .PHONY: fmt-check
 fmt-check:
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 .PHONY: lint
 lint: ## clippy and rustdoc; a warning is an error

@@ -78,6 +78,8 @@ check_servers() {
 }
 
 check_tools() {
+  # Other versions of PostgreSQL come in archives that tar opens with it.
+  has xz || need "xz" "xz-utils" "xz" "xz"
   # `import venv` succeeds on Debian without the package that makes it work; ensurepip is what lacks.
   if ! has python3 || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     need "python3 with venv" "python3-venv" "python3" "python@3.13"

@@ -4,7 +4,8 @@
 //! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
 //! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`,
 //! listeners that ask who is there in `kafka/secure.rs`, who may do what in `kafka/acl.rs`. How the
-//! broker ends is in `supervisor.rs`.
+//! broker ends is in `supervisor.rs`. A broker so old that it needs `ZooKeeper` is set up in
+//! `kafka/zookeeper.rs`.
 
 mod acl;
 mod jars;
@@ -13,11 +14,12 @@ mod raw;
 mod secure;
 mod topic;
 mod truth;
+mod zookeeper;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -81,6 +83,9 @@ pub struct KafkaOptions {
     pub proxy_port: Option<u16>,
     /// Further listeners that ask who is there, and an authorizer.
     pub security: Option<Security>,
+    /// A version of Apache Kafka other than the usual one, for example `3.3.2`; one below 3.3 gets a
+    /// `ZooKeeper` of its own.
+    pub version: Option<String>,
 }
 
 /// A running broker, ended when dropped.
@@ -89,7 +94,8 @@ pub struct Kafka {
     supervisor: Supervisor,
     jars: Jars,
     ports: Ports,
-    cluster_id: String,
+    /// An old broker chooses its own at its first start.
+    cluster_id: OnceLock<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -109,7 +115,7 @@ impl Kafka {
                 "no java on PATH\nhint: install Java 17 or later (Debian: apt-get install openjdk-17-jre-headless)"
             );
         }
-        let jars = Jars::find_or_fetch()?;
+        let jars = Jars::find_or_fetch(options.version.as_deref())?;
         loop {
             if let Some(broker) = Self::start_on(Ports::choose(options)?, &jars, options)? {
                 return Ok(broker);
@@ -136,17 +142,21 @@ impl Kafka {
     fn start_on(ports: Ports, jars: &Jars, options: &KafkaOptions) -> Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix("notif-kafka-").tempdir()?;
         let cluster_id = new_cluster_id();
-        fs::write(
-            folder.path().join("server.properties"),
-            properties(folder.path(), &ports, options),
-        )?;
+        let (launch, properties) = if jars.needs_zookeeper() {
+            zookeeper::write_settings(folder.path(), ports.controller)?;
+            let properties = zookeeper::properties(folder.path(), &ports, &options.settings);
+            (zookeeper::LAUNCH, properties)
+        } else {
+            (LAUNCH, properties(folder.path(), &ports, options))
+        };
+        fs::write(folder.path().join("server.properties"), properties)?;
         let security = options.security.as_ref();
         let format = security.map_or_else(Vec::new, Security::format_arguments);
         fs::write(folder.path().join("format"), format.join("\n"))?;
         if let Some(security) = security {
             security.write(folder.path())?;
         }
-        let mut command: Vec<OsString> = ["sh", "-c", LAUNCH, "launch"].map(OsString::from).into();
+        let mut command: Vec<OsString> = ["sh", "-c", launch, "launch"].map(OsString::from).into();
         command.push(jars.class_path().into());
         command.push(cluster_id.as_str().into());
         command.extend(JVM.map(OsString::from));
@@ -162,7 +172,11 @@ impl Kafka {
             supervisor,
             jars: jars.clone(),
             ports,
-            cluster_id,
+            cluster_id: if jars.needs_zookeeper() {
+                OnceLock::new()
+            } else {
+                OnceLock::from(cluster_id)
+            },
         };
         match broker.start_and_wait() {
             Err(_) if broker.supervisor.address_in_use() => Ok(None),
@@ -198,7 +212,7 @@ impl Kafka {
         });
         let tail = || self.supervisor.log_tail();
         match answer.with_context(tail)? {
-            Ok(id) if id == self.cluster_id => Ok(()),
+            Ok(id) if *self.cluster_id.get_or_init(|| id.clone()) == id => Ok(()),
             Ok(id) => bail!("another Kafka ({id}) answers on port {}", self.ports.broker),
             Err(code) => bail!("Kafka ended with code {code}:\n{}", tail()),
         }
@@ -217,7 +231,7 @@ impl Kafka {
 
     /// The id that the broker gives for its cluster.
     pub fn cluster_id(&self) -> &str {
-        &self.cluster_id
+        self.cluster_id.get().map_or("", String::as_str)
     }
 
     /// The folder that the broker lives in; it is gone when the broker is.
@@ -343,25 +357,32 @@ fn properties(folder: &Path, ports: &Ports, options: &KafkaOptions) -> String {
          log.dirs={}/data\n",
         folder.display()
     );
-    // the last of equal names counts
-    let further = options
-        .settings
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"));
     let security = options.security.as_ref();
     let security = security.map_or_else(String::new, |of| of.properties(folder, secured));
-    [own, FIXED.to_owned(), security]
-        .into_iter()
-        .chain(further)
-        .collect()
+    [&own, KRAFT, FIXED, &security, &further(&options.settings)].concat()
 }
 
-/// A crashed broker is let in again only when the session of its former life has run out, hence the
-/// short session; one node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
+/// Settings of a person's own; the last of equal names counts.
+fn further(settings: &[(String, String)]) -> String {
+    let lines: Vec<String> = settings
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    lines.concat()
+}
+
+/// What a broker without `ZooKeeper` needs. A crashed one is let in again only when the session of
+/// its former life has run out, hence the short session.
+const KRAFT: &str = "\
+controller.listener.names=CONTROLLER
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=200
+";
+
+/// One node of everything; no rebalance delay; messages up to 20 MiB, as the hostile set needs.
 /// No retention by time: campus and hostile messages carry times of the past, and a broker deletes
 /// what is a week old, for the first time half a minute after its start.
 const FIXED: &str = "\
-controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -374,8 +395,6 @@ log.retention.ms=-1
 message.max.bytes=20971520
 replica.fetch.max.bytes=20971520
 socket.request.max.bytes=104857600
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=200
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304

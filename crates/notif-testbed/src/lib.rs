@@ -5,9 +5,12 @@
 //! - [`kafka`]: an Apache Kafka of our own, with topics, producers and an independent reader;
 //! - [`campus`]: the events of a simulated campus;
 //! - [`certificates`]: a certificate authority that nobody knows;
+//! - [`exact`]: JSON values that are compared without rounding;
+//! - [`fuzz_input`]: a message as the bytes that a fuzzer changes;
 //! - [`hostile`]: messages that break recorders;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
+//! - [`rebuild`]: a message put together again from its row;
 //! - [`service`]: our own servers;
 //! - [`wait`]: waiting for a condition, with a deadline;
 //! - [`unique`]: names that no other test uses.
@@ -18,13 +21,17 @@
 
 pub mod campus;
 pub mod certificates;
+pub mod exact;
+pub mod fuzz_input;
 pub mod hostile;
 pub mod http;
 pub mod kafka;
+mod maven;
 mod port;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod rebuild;
 pub mod service;
 mod supervisor;
 pub mod wait;

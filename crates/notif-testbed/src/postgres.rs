@@ -1,10 +1,12 @@
 //! A PostgreSQL server of our own on a free port of 127.0.0.1.
 //!
 //! It runs from the installed binaries (`NOTIF_TESTBED_PG_BIN`, else `PATH`, else the newest of
-//! those that packages put elsewhere) in a temporary folder. The databases in it are in
-//! `postgres/database.rs`, TLS in `postgres/tls.rs`, the end of the server in `supervisor.rs`.
+//! those that packages put elsewhere) in a temporary folder; other versions from published ones
+//! (`postgres/published.rs`). The databases in it are in `postgres/database.rs`, TLS in
+//! `postgres/tls.rs`, the end of the server in `supervisor.rs`.
 
 mod database;
+mod published;
 mod tls;
 
 use std::collections::HashMap;
@@ -57,6 +59,8 @@ pub struct PostgresOptions {
     pub password: Option<String>,
     /// Speak TLS, and nothing else.
     pub tls: Option<PostgresTls>,
+    /// A major version other than the installed one: `14`, `17` or `18`. It is fetched once.
+    pub version: Option<String>,
 }
 
 /// A running server. Cheap to clone; it ends with its last clone and its last database.
@@ -78,9 +82,12 @@ struct Inner {
 impl Postgres {
     /// Starts a server and waits until it answers.
     pub fn start(options: &PostgresOptions) -> Result<Self> {
-        let binaries = find_binaries()?;
+        let programs = match &options.version {
+            Some(major) => Programs::Archive(published::find_or_fetch(major)?),
+            None => Programs::Folder(find_binaries()?),
+        };
         loop {
-            if let Some(server) = Self::start_on(free_port()?, &binaries, options)? {
+            if let Some(server) = Self::start_on(free_port()?, &programs, options)? {
                 return Ok(server);
             }
         }
@@ -102,8 +109,12 @@ impl Postgres {
 
     /// None where another process took the port between our look and the server's: that is no
     /// failure of this server, and another port is as good.
-    fn start_on(port: u16, binaries: &Path, options: &PostgresOptions) -> Result<Option<Self>> {
+    fn start_on(port: u16, programs: &Programs, options: &PostgresOptions) -> Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix("notif-pg-").tempdir()?;
+        let binaries = &match programs {
+            Programs::Folder(folder) => folder.clone(),
+            Programs::Archive(archive) => published::unpack(archive, folder.path())?,
+        };
         let mut command = Vec::new();
         if process::is_root()? {
             command = as_unprivileged_user(folder.path())?;
@@ -135,7 +146,7 @@ impl Postgres {
                 supervisor,
                 port,
                 password: options.password.clone(),
-                binaries: binaries.to_owned(),
+                binaries: binaries.clone(),
                 templates: Mutex::default(),
             }),
         };
@@ -201,7 +212,8 @@ impl Postgres {
         self.inner.port
     }
 
-    /// The folder with `psql`, `pg_dump`, `pgbench` of the same version.
+    /// The folder with `psql`, `pg_dump`, `pgbench` of the same version, which a fetched version
+    /// does not have.
     pub fn binaries(&self) -> &Path {
         &self.inner.binaries
     }
@@ -264,6 +276,14 @@ impl Postgres {
     fn is_running(&self) -> bool {
         self.inner.supervisor.state() == State::Running && self.inner.supervisor.exited().is_none()
     }
+}
+
+/// Where the server's programs come from.
+enum Programs {
+    /// They are in this folder.
+    Folder(PathBuf),
+    /// They are in this archive, which each server unpacks for itself.
+    Archive(PathBuf),
 }
 
 /// The words that put another user in front of a command; the server's folder becomes that user's.

@@ -113,6 +113,20 @@ pub(crate) fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
+/// Where fetched servers are kept from one run to the next: `NOTIF_TESTBED_CACHE`, else the user's
+/// cache folder.
+pub(crate) fn cache_folder() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("NOTIF_TESTBED_CACHE") {
+        return Ok(folder.into());
+    }
+    if let Some(folder) = env::var_os("XDG_CACHE_HOME") {
+        return Ok(PathBuf::from(folder).join("campusg-notif"));
+    }
+    let home = env::var_os("HOME")
+        .context("no folder to keep fetched servers in\nhint: set NOTIF_TESTBED_CACHE to one")?;
+    Ok(PathBuf::from(home).join(".cache").join("campusg-notif"))
+}
+
 /// Whether this process is the superuser's.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(user_id(None)? == 0)

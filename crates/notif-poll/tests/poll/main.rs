@@ -8,11 +8,19 @@
 #[cfg(test)]
 mod adopt_cluster;
 #[cfg(test)]
+mod api;
+#[cfg(test)]
+mod compression;
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failure;
 #[cfg(all(test, not(feature = "faults")))]
 mod faults;
+#[cfg(test)]
+mod fidelity;
 #[cfg(test)]
 mod gap;
 #[cfg(test)]
@@ -21,6 +29,8 @@ mod help;
 mod hostile;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod message;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
@@ -47,5 +57,7 @@ mod stopped;
 mod story;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod world;

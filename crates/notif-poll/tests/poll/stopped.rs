@@ -22,7 +22,7 @@ fn stop(world: &World) -> Value {
 }
 
 /// A trigger that refuses rows which fulfil a condition, with an error code.
-fn refuse_rows(world: &World, condition: &str, code: &str) {
+pub(crate) fn refuse_rows(world: &World, condition: &str, code: &str) {
     world
         .database
         .execute(&format!(

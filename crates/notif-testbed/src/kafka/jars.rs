@@ -4,22 +4,14 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::process;
+use crate::{maven, process};
 
-/// The version that everything here was tried with.
+/// The version that everything here was tried with, and that a broker has where nothing is said.
 const VERSION: &str = "4.1.0";
-
-/// Pinned, so that another default of another Maven does not change what is fetched.
-const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-
-/// Some 60 MB, from a slow mirror.
-const FETCH_LIMIT: Duration = Duration::from_secs(600);
 
 /// The jars of one version of Apache Kafka.
 #[derive(Debug, Clone)]
@@ -29,16 +21,18 @@ pub(super) struct Jars {
 }
 
 impl Jars {
-    /// Finds them in the cache or fetches them there.
+    /// Finds those of `version`, or of the usual one, in the cache or fetches them there.
     ///
     /// Processes that come at once wait for the first of them. A fetch that was cut off leaves
     /// nothing that looks complete: the folder gets its name at the end.
-    pub(super) fn find_or_fetch() -> Result<Self> {
-        let version = match env::var("NOTIF_TESTBED_KAFKA_VERSION") {
-            Ok(version) if !version.is_empty() => version,
+    pub(super) fn find_or_fetch(version: Option<&str>) -> Result<Self> {
+        let wished = env::var("NOTIF_TESTBED_KAFKA_VERSION");
+        let version = match (version, wished) {
+            (Some(version), _) => version.to_owned(),
+            (None, Ok(version)) if !version.is_empty() => version,
             _ => VERSION.to_owned(),
         };
-        let cache = cache_folder()?;
+        let cache = process::cache_folder()?;
         let folder = cache.join(format!("kafka-{version}"));
         let jars = Self { version, folder };
         if jars.folder.is_dir() {
@@ -54,25 +48,19 @@ impl Jars {
         Ok(jars)
     }
 
-    fn fetch(&self, cache: &Path) -> Result<()> {
-        if process::find_on_path("mvn").is_none() {
-            bail!("no mvn on PATH\nhint: install Maven (Debian: apt-get install maven)");
-        }
+    fn fetch(&self, cache: &std::path::Path) -> Result<()> {
         let unfinished = tempfile::Builder::new()
             .prefix("unfinished-")
             .tempdir_in(cache)?;
         fs::write(unfinished.path().join("pom.xml"), self.pom())?;
-        let mut maven = Command::new("mvn");
-        maven
-            .args([
-                "-q",
-                "-B",
-                COPY,
+        maven::run(
+            unfinished.path(),
+            &[
+                &maven::goal("copy-dependencies"),
                 "-DoutputDirectory=jars",
                 "-DincludeScope=runtime",
-            ])
-            .current_dir(unfinished.path());
-        process::run(&mut maven, FETCH_LIMIT)?.success()?;
+            ],
+        )?;
         fs::rename(unfinished.path().join("jars"), &self.folder)?;
         Ok(())
     }
@@ -105,31 +93,26 @@ impl Jars {
         format!("{}/*", self.folder.display())
     }
 
-    /// The class of the console consumer, which moved in 3.8.
-    pub(super) fn console_consumer(&self) -> &'static str {
+    /// Whether a broker of this version keeps its metadata in `ZooKeeper`: Kafka's own way of keeping
+    /// them is meant for use from 3.3 on.
+    pub(super) fn needs_zookeeper(&self) -> bool {
+        self.number() < (3, 3)
+    }
+
+    fn number(&self) -> (u32, u32) {
         let mut numbers = self
             .version
             .split('.')
             .map(|part| part.parse().unwrap_or(0_u32));
-        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        if version < (3, 8) {
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+
+    /// The class of the console consumer, which moved in 3.8.
+    pub(super) fn console_consumer(&self) -> &'static str {
+        if self.number() < (3, 8) {
             "kafka.tools.ConsoleConsumer"
         } else {
             "org.apache.kafka.tools.consumer.ConsoleConsumer"
         }
     }
-}
-
-/// `NOTIF_TESTBED_CACHE`, else the user's cache folder.
-fn cache_folder() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os("NOTIF_TESTBED_CACHE") {
-        return Ok(folder.into());
-    }
-    if let Some(folder) = env::var_os("XDG_CACHE_HOME") {
-        return Ok(PathBuf::from(folder).join("campusg-notif"));
-    }
-    let home = env::var_os("HOME").context(
-        "no folder to keep Apache Kafka's jars in\nhint: set NOTIF_TESTBED_CACHE to one",
-    )?;
-    Ok(PathBuf::from(home).join(".cache").join("campusg-notif"))
 }

@@ -5,10 +5,11 @@
 //! Ordinary messages go through `produce.rs`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::{Kafka, Message, REQUEST_LIMIT};
 
@@ -63,13 +64,32 @@ impl Kafka {
     ) -> Result<Vec<i64>> {
         let mut broker = TcpStream::connect(self.bootstrap())?;
         broker.set_read_timeout(Some(REQUEST_LIMIT))?;
-        let mut offsets = Vec::with_capacity(messages.len());
-        for (number, message) in messages.iter().enumerate() {
-            let request = request(topic, partition, &batch(message)?)?;
-            broker.write_all(&request)?;
-            let offset = answer(&mut broker).with_context(|| format!("message {number}"))?;
-            offsets.push(offset);
-        }
+        broker.set_write_timeout(Some(REQUEST_LIMIT))?;
+        let mut sending = broker.try_clone()?;
+        // requests do not wait for answers: a broker takes them in order, one after the other
+        let (sent, offsets) = thread::scope(|scope| {
+            let sender = scope.spawn(move || -> Result<()> {
+                for message in messages {
+                    sending.write_all(&request(topic, partition, &batch(message)?)?)?;
+                }
+                Ok(())
+            });
+            let answers = (0..messages.len()).map(|number| {
+                answer(&mut broker).with_context(|| {
+                    let message = messages.get(number);
+                    let time = message.map(|message| message.timestamp_ms);
+                    format!("message {number} of the time {time:?}")
+                })
+            });
+            let offsets: Result<Vec<i64>> = answers.collect();
+            if offsets.is_err() {
+                // the sender must not wait for a broker that reads no more
+                drop(broker.shutdown(Shutdown::Both));
+            }
+            (sender.join(), offsets)
+        });
+        let offsets = offsets?;
+        sent.map_err(|_panic| anyhow!("the sender panicked"))??;
         Ok(offsets)
     }
 }
