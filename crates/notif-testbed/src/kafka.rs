@@ -128,8 +128,14 @@ impl Kafka {
     /// # Panics
     /// Where it cannot be started: no test that needs it can go on.
     pub fn shared() -> &'static Self {
-        static SHARED: LazyLock<Result<Kafka>> =
-            LazyLock::new(|| Kafka::start(&KafkaOptions::default()));
+        // nobody kills this one, so nothing waits for the end of its session; on a machine that
+        // builds at the same time two seconds are no sign that a broker is gone
+        static SHARED: LazyLock<Result<Kafka>> = LazyLock::new(|| {
+            Kafka::start(&KafkaOptions {
+                settings: vec![("broker.session.timeout.ms".to_owned(), "60000".to_owned())],
+                ..KafkaOptions::default()
+            })
+        });
         match &*SHARED {
             Ok(broker) => broker,
             #[expect(clippy::panic, reason = "a test cannot go on without its broker")]
