@@ -82,10 +82,22 @@ impl Kafka {
             .map(|life| PartitionId::new(life.topic.as_str(), life.partition))
             .collect();
         let asked: Vec<PartitionId> = asked.into_iter().collect();
-        if !asked.is_empty() {
-            kafka.watermarks = watermarks_ask(&kafka.client, &asked, CALL_TIMEOUT);
-        }
+        kafka.ask_watermarks(&asked);
+        // a leader that has just changed answers the second time: the client has asked for it anew
+        let unanswered = kafka.watermarks.iter();
+        let unanswered: Vec<PartitionId> = unanswered
+            .filter(|(_, answer)| answer.is_err())
+            .map(|(id, _)| id.clone())
+            .collect();
+        kafka.ask_watermarks(&unanswered);
         Ok(kafka)
+    }
+
+    fn ask_watermarks(&mut self, partitions: &[PartitionId]) {
+        if !partitions.is_empty() {
+            let answers = watermarks_ask(&self.client, partitions, CALL_TIMEOUT);
+            self.watermarks.extend(answers);
+        }
     }
 
     /// Offsets of one cluster mean nothing in another.
