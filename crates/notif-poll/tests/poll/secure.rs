@@ -1,6 +1,6 @@
 //! Brokers and databases that ask who is there: one secure Kafka for all of these tests.
 //!
-//! What works and what fails to connect is in `secure/connection.rs`, rights and quotas in
+//! What works and what fails to connect is in `secure/connection.rs`, rights in
 //! `secure/right.rs`, what the operator's page says in `secure/page.rs`, PostgreSQL in `secure/database.rs`, that no secret is written anywhere in
 //! `secure/secret.rs`.
 
@@ -25,8 +25,6 @@ use crate::world::{Report, World, notif_poll};
 
 /// Known by a password.
 const USER: &str = "alice";
-/// Known by a password, and slowed down by a quota in one test.
-const SLOW_USER: &str = "bob";
 /// Whom the operator's page speaks of.
 const PAGE_USER: &str = "notif-poller";
 const PAGE_PASSWORD: &str = "change-me";
@@ -75,16 +73,10 @@ impl Secure {
         client("late", true, None);
         client("careful", false, Some(KEY_PASSWORD));
         client("poller", false, Some(PAGE_PASSWORD));
-        let users = [
-            (USER, PASSWORD),
-            (SLOW_USER, "s3cr3t-of-bob"),
-            (PAGE_USER, PAGE_PASSWORD),
-        ];
+        let users = [(USER, PASSWORD), (PAGE_USER, PAGE_PASSWORD)];
         let security = Security::new(&authority, &broker, &of_another_host, &users).unwrap();
         let kafka = Kafka::start(&KafkaOptions {
             security: Some(security),
-            // a quota is over seconds, by default over eleven of them
-            settings: vec![("quota.window.num".to_owned(), "3".to_owned())],
             ..KafkaOptions::default()
         })
         .unwrap();

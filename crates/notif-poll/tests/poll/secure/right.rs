@@ -1,11 +1,9 @@
-//! Rights that are missing and given, a client that is slowed down.
-
-use std::time::{Duration, Instant};
+//! Rights that are missing, and given.
 
 use notif_testbed::Message;
 use notif_testbed::kafka::{Operation, Right};
 
-use super::{PASSWORD, SLOW_USER, Secure, USER, Way, group, group_right, may_read};
+use super::{PASSWORD, Secure, USER, Way, group, group_right, may_read};
 use crate::world::{Report, World};
 
 fn way() -> Way {
@@ -138,39 +136,4 @@ fn without_the_right_to_its_group_a_poll_warns_once_and_does_not_wait() {
     let report = way().poll(&world);
     report.expect("nothing", 0, 0);
     assert_eq!(report.stderr, "");
-}
-
-#[test]
-fn a_client_that_is_slowed_down_ends_behind_and_is_exact_in_the_end() {
-    let secure = Secure::shared();
-    let world = secure.world(1, SLOW_USER);
-    let fill = "x".repeat(20_000);
-    let producer = world.kafka.producer().unwrap();
-    // a batch that is larger than a quota's window is never sent: two messages a batch
-    for turn in 0..10 {
-        let messages = (0..6).map(|n| {
-            let message = Message::new(format!(r#"{{"turn":{turn},"fill":"{fill}"}}"#));
-            (world.topic(), n % 3, message)
-        });
-        producer.produce_all(messages).unwrap();
-    }
-    secure.kafka.throttle(SLOW_USER, 150_000.0).unwrap();
-    let way = Way::password("SCRAM-SHA-256", "s3cr3t-of-bob").with("sasl.username", SLOW_USER);
-    let (mut behind, mut records) = (0, 0);
-    let started = Instant::now();
-    while records < 60 {
-        let late = started.elapsed() > Duration::from_secs(120);
-        assert!(!late, "{records} records, {behind} polls were behind");
-        let mut command = way.command(&world);
-        // all of it takes longer; 4 is a poll that did not even connect within this on a busy machine
-        command.env("POLL_DEADLINE_SECONDS", "2");
-        let report = Report::of(&mut command);
-        assert!([0, 4, 5].contains(&report.code), "{report:?}");
-        behind += i32::from(report.code == 5);
-        records += report.records();
-        world.assert_tiled();
-    }
-    assert!(behind > 0, "the quota was not felt");
-    let all: Vec<(i64, i64)> = (0..3).flat_map(|p| (0..20).map(move |o| (p, o))).collect();
-    assert_eq!(world.positions(), all);
 }
