@@ -16,6 +16,8 @@ mod hostile;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod log_shapes;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod python;
@@ -25,5 +27,7 @@ mod refusal;
 mod restore;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod truth;
 #[cfg(test)]
 mod world;

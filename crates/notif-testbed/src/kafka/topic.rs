@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
@@ -39,6 +40,19 @@ impl Kafka {
         let done = block_on(admin.create_topics([&topic], &options()));
         checked(done).with_context(|| format!("creating topic {name}"))?;
         self.wait_for_partitions(&admin, name, partitions)
+    }
+
+    /// Changes settings of a topic; those that are not named go back to their defaults.
+    pub fn set_topic(&self, name: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let admin = self.admin()?;
+        for result in block_on(admin.alter_configs([&change], &options()))? {
+            result.map_err(|(_, code)| anyhow!("settings of topic {name}: {code}"))?;
+        }
+        Ok(())
     }
 
     /// Makes CampusG's ten topics.
@@ -91,6 +105,19 @@ impl Kafka {
             .inner()
             .fetch_watermarks(topic, partition, REQUEST_LIMIT)
             .with_context(|| format!("watermarks of {topic} partition {partition}"))
+    }
+
+    /// The same for each partition of a topic, in their order.
+    pub fn all_watermarks(&self, topic: &str) -> Result<Vec<(i64, i64)>> {
+        let admin = self.admin()?;
+        (0..partition_count(&admin, topic)?)
+            .map(|partition| {
+                admin
+                    .inner()
+                    .fetch_watermarks(topic, partition, REQUEST_LIMIT)
+                    .with_context(|| format!("watermarks of {topic} partition {partition}"))
+            })
+            .collect()
     }
 
     /// How many partitions a topic has; 0 where there is no such topic.
