@@ -20,6 +20,8 @@ mod log_shapes;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod postgres_faults;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod refusal;
