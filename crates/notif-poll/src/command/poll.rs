@@ -6,6 +6,7 @@
 //! it wrote the row.
 
 mod facts;
+mod recreated;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,6 @@ use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::plan::Verdict;
 use notif_core::record::PartitionId;
-use notif_core::store::generation::Recreated;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
 use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
@@ -171,7 +171,7 @@ fn observe(
     run.deadline.waiting_for(WaitsFor::Database);
     facts.ask_history(session)?;
     facts.plan();
-    believe_ids(run, &mut facts)?;
+    recreated::believe(run, &mut facts);
     let changed = take_up(run, session, &facts)?;
     if !changed.is_empty() {
         facts.reload(session.offset_list()?, &changed);
@@ -209,24 +209,6 @@ fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
     ))
 }
 
-/// The topics were described while the offset rows were being read, so another run may have seen a
-/// new id first and stored it: then ours is the old one. An id that differs is believed only once it
-/// was asked for after the row was read.
-fn believe_ids(run: &Run, facts: &mut Facts) -> Result<(), Failure> {
-    let doubtful = facts.recreated_topics();
-    if doubtful.is_empty() {
-        return Ok(());
-    }
-    run.deadline.waiting_for(WaitsFor::Kafka);
-    let left = run.deadline.left();
-    let topics = kafka::topic::names_describe(&run.client, doubtful, DESCRIBE_TIMEOUT.min(left))
-        .context("a topic that seems to be created anew could not be asked for again")
-        .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
-    facts.correct(topics, &run.client, run.deadline.left());
-    run.deadline.waiting_for(WaitsFor::Database);
-    Ok(())
-}
-
 /// Takes up partitions whose offset row has to be written before they can be read: new ones, those
 /// of a topic that was created anew, and those whose row was lost. Which ones.
 fn take_up(
@@ -238,7 +220,7 @@ fn take_up(
     if !firsts.is_empty() {
         session.offset_insert_first(run.start.run_id, &firsts)?;
     }
-    let recreated = recreated_topics(facts);
+    let recreated = recreated::generations(facts);
     if !recreated.is_empty() {
         session.generation_open(run.start.run_id, &recreated)?;
     }
@@ -257,24 +239,6 @@ fn take_up(
         }
     }
     Ok(changed)
-}
-
-fn recreated_topics(facts: &Facts) -> Vec<Recreated> {
-    facts
-        .partitions
-        .iter()
-        .filter_map(|(id, planned)| {
-            let Some(Verdict::Recreated { topic_id }) = &planned.verdict else {
-                return None;
-            };
-            Some(Recreated {
-                id: id.clone(),
-                stored: planned.row.as_ref()?.stored.clone(),
-                topic_id: topic_id.clone(),
-                low: planned.watermarks()?.low,
-            })
-        })
-        .collect()
 }
 
 fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
@@ -327,6 +291,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
     match (session, outcome) {
         (Some(session), Ok(mut outcome)) => {
             outcome.leave(&others);
+            recreated::notice(run, facts, &mut outcome);
             finish(run, session, facts, Some(outcome))
         }
         (Some(mut session), Err(error)) => summary::give_up(run, &mut session, &internal(error)),

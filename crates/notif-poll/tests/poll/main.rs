@@ -24,6 +24,8 @@ mod postgres_faults;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod recreated;
+#[cfg(test)]
 mod refusal;
 #[cfg(test)]
 mod restore;

@@ -28,6 +28,9 @@ pub(super) fn positions(
             let Memory::Row(stored) = &planned.memory else {
                 return None;
             };
+            if outcome.is_some_and(|outcome| outcome.replaced.contains(&*id.topic)) {
+                return None;
+            }
             let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
             match planned.verdict.as_ref()? {
                 // what another run does is its to tell
@@ -311,6 +314,10 @@ fn problem_of(verdict: &Verdict) -> Option<String> {
         Verdict::Recreated { .. } => {
             "the topic was created anew, and again while it was taken up".to_owned()
         }
+        Verdict::Mixed { at } => format!(
+            "the topic was created anew while it was read: the last recorded record, at {at}, is of the new log; \
+             read from its beginning, that log would be recorded twice in part"
+        ),
         Verdict::Ahead { next, end } => format!(
             "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
             next.get(),
