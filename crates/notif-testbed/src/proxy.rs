@@ -27,6 +27,8 @@ enum Mode {
     HalfOpen,
     /// Requests go through, answers do not.
     NoAnswers,
+    /// Each connection is closed behind so many bytes of answers.
+    Truncate(usize),
 }
 
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct State {
     target: Option<u16>,
     ended: bool,
     next_id: u64,
+    /// How many connections were closed in the middle of an answer.
+    truncated: usize,
     /// Both sockets of each connection; the one to the target is there once it is made.
     connections: HashMap<u64, Vec<TcpStream>>,
 }
@@ -78,6 +82,7 @@ impl Proxy {
                 target: None,
                 ended: false,
                 next_id: 0,
+                truncated: 0,
                 connections: HashMap::new(),
             }),
             changed: Condvar::new(),
@@ -135,6 +140,27 @@ impl Proxy {
         self.set(Mode::NoAnswers);
     }
 
+    /// Closes each connection once this many bytes of answers went over it, in the middle of one.
+    pub fn truncate_after(&self, bytes: usize) {
+        self.set(Mode::Truncate(bytes));
+    }
+
+    /// How many connections [`Proxy::truncate_after`] has closed.
+    pub fn truncated(&self) -> usize {
+        self.shared.lock().truncated
+    }
+
+    /// Ends the answers of all open connections, in order, while requests still go through: the
+    /// client sees a half-closed connection.
+    pub fn half_close(&self) {
+        for sockets in self.shared.lock().connections.values() {
+            if let Some(client) = sockets.first() {
+                // an error says that it is closed already
+                drop(client.shutdown(Shutdown::Write));
+            }
+        }
+    }
+
     fn set(&self, mode: Mode) {
         let mut state = self.shared.lock();
         state.mode = mode;
@@ -185,7 +211,7 @@ impl Shared {
             let held = match state.mode {
                 Mode::HalfOpen => true,
                 Mode::NoAnswers => direction == Direction::Answers,
-                Mode::Forward | Mode::Cut | Mode::Slow(_) => false,
+                Mode::Forward | Mode::Cut | Mode::Slow(_) | Mode::Truncate(_) => false,
             };
             if !held {
                 return true;
@@ -208,6 +234,21 @@ impl Shared {
                 )
             }
             _ => (available, Duration::ZERO),
+        }
+    }
+
+    /// How many of `available` bytes may go before the connection is closed, after `gone` went.
+    fn before_the_end(&self, direction: Direction, gone: usize, available: usize) -> Option<usize> {
+        let mut state = self.lock();
+        match state.mode {
+            Mode::Truncate(limit) if direction == Direction::Answers => {
+                let left = limit.saturating_sub(gone);
+                (left < available).then(|| {
+                    state.truncated = state.truncated.saturating_add(1);
+                    left
+                })
+            }
+            _ => None,
         }
     }
 
@@ -296,11 +337,18 @@ fn pump(
     shared: &Arc<Shared>,
 ) {
     let mut buffer = [0; 16 << 10];
+    let mut gone = 0_usize;
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer) else {
             return;
         };
         let mut rest = buffer.get(..count).unwrap_or_default();
+        if let Some(last) = shared.before_the_end(direction, gone, count) {
+            // an error says that the client is gone already
+            drop(to.write_all(rest.get(..last).unwrap_or_default()));
+            return;
+        }
+        gone = gone.saturating_add(count);
         while !rest.is_empty() {
             // asked after the read: what came before the silence stays here until it ends
             if !shared.may_pass(id, direction) {
