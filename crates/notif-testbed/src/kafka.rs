@@ -1,10 +1,11 @@
 //! An Apache Kafka broker of our own: broker and controller in one process, on free ports of
 //! 127.0.0.1, in a temporary folder.
 //!
-//! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
+//! Several of them that are one cluster are in `kafka/cluster.rs`. Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
 //! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`. How the broker ends is in
 //! `supervisor.rs`.
 
+mod cluster;
 mod jars;
 mod produce;
 mod raw;
@@ -13,7 +14,7 @@ mod truth;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -23,9 +24,11 @@ use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use uuid::Uuid;
 
+pub use self::cluster::Cluster;
 use self::jars::Jars;
 pub use self::produce::{Message, Producer};
 pub use self::raw::RawMessage;
+pub use self::topic::Led;
 pub use self::truth::TruthRecord;
 use crate::port::free_port;
 use crate::process;
@@ -77,6 +80,20 @@ pub struct Kafka {
     jars: Jars,
     ports: Ports,
     cluster_id: String,
+    /// The addresses of all brokers of the cluster, its own among them.
+    bootstrap: String,
+}
+
+/// A broker's place in its cluster.
+#[derive(Debug, Clone)]
+struct Place {
+    node: u16,
+    ports: Ports,
+    cluster_id: String,
+    /// `id@host:port` of every controller.
+    voters: String,
+    /// `host:port` of every broker.
+    bootstrap: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -120,15 +137,31 @@ impl Kafka {
     /// None where another process took a port between our look and the broker's: that is no failure
     /// of this broker, and other ports are as good.
     fn start_on(ports: Ports, jars: &Jars, options: &KafkaOptions) -> Result<Option<Self>> {
+        let place = Place {
+            node: 1,
+            ports,
+            cluster_id: new_cluster_id(),
+            voters: ports.voter(1),
+            bootstrap: ports.address(),
+        };
+        let broker = Self::prepare(place, jars, options)?;
+        match broker.start_and_wait() {
+            Err(_) if broker.supervisor.address_in_use() => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Some(broker)),
+        }
+    }
+
+    /// A broker that does not run yet.
+    fn prepare(place: Place, jars: &Jars, options: &KafkaOptions) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("notif-kafka-").tempdir()?;
-        let cluster_id = new_cluster_id();
         fs::write(
             folder.path().join("server.properties"),
-            properties(folder.path(), ports, &options.settings),
+            properties(folder.path(), &place, &options.settings),
         )?;
         let mut command: Vec<OsString> = ["sh", "-c", LAUNCH, "launch"].map(OsString::from).into();
         command.push(jars.class_path().into());
-        command.push(cluster_id.as_str().into());
+        command.push(place.cluster_id.as_str().into());
         command.extend(JVM.map(OsString::from));
         let supervisor = Supervisor::new(Plan {
             folder: folder.keep(),
@@ -138,22 +171,23 @@ impl Kafka {
             last_signal: EndSignal::Kill,
             grace_seconds: 10,
         })?;
-        let broker = Self {
+        Ok(Self {
             supervisor,
             jars: jars.clone(),
-            ports,
-            cluster_id,
-        };
-        match broker.start_and_wait() {
-            Err(_) if broker.supervisor.address_in_use() => Ok(None),
-            Err(error) => Err(error),
-            Ok(()) => Ok(Some(broker)),
-        }
+            ports: place.ports,
+            cluster_id: place.cluster_id,
+            bootstrap: place.bootstrap,
+        })
+    }
+
+    /// Starts it and waits until it is ready.
+    fn start_and_wait(&self) -> Result<()> {
+        self.supervisor.start()?;
+        self.wait_until_ready()
     }
 
     /// Ready is a broker that answers a request for metadata, not one whose port is open.
-    fn start_and_wait(&self) -> Result<()> {
-        self.supervisor.start()?;
+    fn wait_until_ready(&self) -> Result<()> {
         let client: AdminClient<DefaultClientContext> = self
             .client_config()
             // the client would otherwise wait ever longer before it looks again
@@ -168,7 +202,9 @@ impl Kafka {
                 .inner()
                 .fetch_metadata(None, Duration::from_millis(500))
                 .ok()?;
-            if metadata.brokers().is_empty() {
+            // in a cluster, others may answer for it
+            let own_port = i32::from(self.ports.broker);
+            if !metadata.brokers().iter().any(|one| one.port() == own_port) {
                 return None;
             }
             client
@@ -184,9 +220,9 @@ impl Kafka {
         }
     }
 
-    /// The address of the broker, as `bootstrap.servers` takes it.
+    /// The address of the broker, or of all of its cluster, as `bootstrap.servers` takes it.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.broker)
+        self.bootstrap.clone()
     }
 
     /// The port that a proxy in front of this broker connects to; None without
@@ -229,6 +265,13 @@ impl Kafka {
         self.supervisor.end(EndSignal::Term)
     }
 
+    /// Where the broker keeps the log of a partition. Only a stopped broker's may be changed.
+    pub fn log_folder(&self, topic: &str, partition: i32) -> PathBuf {
+        self.folder()
+            .join("data")
+            .join(format!("{topic}-{partition}"))
+    }
+
     /// Starts the broker again on the same folder and ports, killing it first where it runs.
     pub fn restart(&self) -> Result<()> {
         self.kill()?;
@@ -264,6 +307,15 @@ impl Ports {
             proxied: options.proxy_port.map(|told| (behind, told)),
         })
     }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.broker)
+    }
+
+    /// The controller of node `id`, as `controller.quorum.voters` takes it.
+    fn voter(&self, id: u16) -> String {
+        format!("{id}@127.0.0.1:{}", self.controller)
+    }
 }
 
 /// What Kafka prints for 16 random bytes; it refuses ids of another length.
@@ -292,12 +344,12 @@ fn new_cluster_id() -> String {
         .collect()
 }
 
-fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> String {
+fn properties(folder: &Path, place: &Place, settings: &[(String, String)]) -> String {
     let Ports {
         broker,
         controller,
         proxied,
-    } = ports;
+    } = place.ports;
     let (listener, told) = match proxied {
         Some((behind, told)) => (
             format!(",PROXIED://127.0.0.1:{behind}"),
@@ -307,12 +359,14 @@ fn properties(folder: &Path, ports: Ports, settings: &[(String, String)]) -> Str
     };
     let own = format!(
         "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         node.id={node}\n\
+         controller.quorum.voters={voters}\n\
          listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}\n\
          advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}\n\
-         log.dirs={}/data\n",
-        folder.display()
+         log.dirs={folder}/data\n",
+        node = place.node,
+        voters = place.voters,
+        folder = folder.display()
     );
     // the last of equal names counts
     let further = settings

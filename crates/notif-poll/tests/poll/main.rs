@@ -14,11 +14,15 @@ mod gap;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod kafka_faults;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod log_shapes;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod own_broker;
 #[cfg(test)]
 mod postgres_faults;
 #[cfg(test)]
