@@ -73,8 +73,8 @@ impl Drop for OwnBroker {
     }
 }
 
-/// Numbered messages of a kilobyte, `count` for each of three partitions of the first topic. Some
-/// sixteen are a batch, and a broker hands out whole batches.
+/// Numbered messages of a kilobyte, `count` for each of three partitions of the first topic. Sixteen
+/// are a batch, and a broker hands out whole batches.
 pub(crate) fn produce_kilobytes(world: &World, count: i32) {
     let filler = "x".repeat(1_000);
     let messages = (0..3 * count).map(|n| {
@@ -83,14 +83,14 @@ pub(crate) fn produce_kilobytes(world: &World, count: i32) {
     });
     world
         .kafka
-        .producer()
+        .producer_with(&[("batch.num.messages", "16")])
         .unwrap()
         .produce_all(messages)
         .unwrap();
 }
 
 /// A poll that takes its time: it asks for more than there is, so the broker answers only four times a
-/// second, with 16 kB of each partition; a fault meets it in the middle of fetching.
+/// second, with 16 kB of one partition; a fault meets it in the middle of fetching.
 pub(crate) struct SlowPoll(Option<Child>);
 
 impl SlowPoll {
