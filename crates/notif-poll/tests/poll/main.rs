@@ -6,6 +6,8 @@
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod cut_logs;
 #[cfg(test)]
 mod drain;
