@@ -33,13 +33,12 @@ fn move_far(data: &Path, topic: &str) {
     let folder = data.join(format!("{topic}-0"));
     let segment = folder.join("00000000000000000000.log");
     let mut bytes = fs::read(&segment).unwrap();
-    let mut at = 0;
-    while at < bytes.len() {
-        let field = |from: usize, to: usize| bytes[at + from..at + to].to_vec();
-        let offset = i64::from_be_bytes(field(0, 8).try_into().unwrap());
-        let length = i32::from_be_bytes(field(8, 12).try_into().unwrap());
-        bytes[at..at + 8].copy_from_slice(&(offset + FAR).to_be_bytes());
-        at += 12 + usize::try_from(length).unwrap();
+    let mut rest = bytes.as_mut_slice();
+    while let Some((head, body)) = rest.split_first_chunk_mut::<12>() {
+        let (offset, length) = head.split_first_chunk_mut::<8>().unwrap();
+        let length = i32::from_be_bytes((&*length).try_into().unwrap());
+        *offset = i64::from_be_bytes(*offset).strict_add(FAR).to_be_bytes();
+        rest = body.split_at_mut(usize::try_from(length).unwrap()).1;
     }
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

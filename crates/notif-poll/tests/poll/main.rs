@@ -5,6 +5,10 @@
 //!
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
+// a wrong clock is preloaded, as Linux has it
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod clock;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]

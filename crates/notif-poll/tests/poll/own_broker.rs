@@ -77,9 +77,9 @@ impl Drop for OwnBroker {
 /// are a batch, and a broker hands out whole batches.
 pub(crate) fn produce_kilobytes(world: &World, count: i32) {
     let filler = "x".repeat(1_000);
-    let messages = (0..3 * count).map(|n| {
+    let messages = (0..count).flat_map(|n| {
         let value = format!(r#"{{"n":{n},"filler":"{filler}"}}"#);
-        (world.topic(), n % 3, Message::new(value))
+        [0, 1, 2].map(|partition| (world.topic(), partition, Message::new(value.clone())))
     });
     world
         .kafka
