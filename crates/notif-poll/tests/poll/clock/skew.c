@@ -4,12 +4,15 @@
  * is mapped, so the clock is set while the program runs. Time elapsed (CLOCK_MONOTONIC) is as ever.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,4 +60,29 @@ time_t time(time_t *into) {
         *into = precise.tv_sec;
     }
     return precise.tv_sec;
+}
+
+int timespec_get(struct timespec *now, int base) {
+    return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, now) == 0 ? base : 0;
+}
+
+/*
+ * librdkafka waits until a time of day, which the kernel compares with the true one: left alone, a
+ * clock that is behind would make every wait end at once, and the program spin.
+ */
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
+                  const struct timespec *restrict until) {
+    struct timespec truly = *until;
+    if (skew) {
+        truly.tv_sec -= *skew;
+    }
+    switch (pthread_cond_clockwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex,
+                                   CLOCK_REALTIME, &truly)) {
+    case 0:
+        return thrd_success;
+    case ETIMEDOUT:
+        return thrd_timedout;
+    default:
+        return thrd_error;
+    }
 }

@@ -79,7 +79,7 @@ impl Stage {
             settings: SETTINGS
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            password: None,
+            ..PostgresOptions::default()
         };
         // together: each leaves a processor idle
         let kafka = thread::spawn(|| Kafka::start(&KafkaOptions::default()));
