@@ -48,6 +48,12 @@ test: ## everything CI runs
 .PHONY: test-rust
 test-rust: ## the Rust tests alone
 	cargo test --locked --workspace
+	cargo test --locked --workspace --features notif-poll/faults --test battery
+
+SECONDS ?= 300
+.PHONY: soak
+soak: ## random kills of polls, PostgreSQL and Kafka; SECONDS=1800, SEED=1 to replay
+	SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --workspace --features notif-poll/faults --test battery -- --ignored --exact soak::soak
 
 .PHONY: test-shell
 test-shell: ## poll_worker.sh and the entrypoint of the image, with programs that fail, hang and are killed

@@ -70,13 +70,18 @@ impl Database {
         let (statement, understand) = read?.split();
         let permit = self.turn(&self.reading).await?;
         let asking = question::ask(&self.pool, &statement, permit);
-        let answer = timeout(READ_LIMIT, asking).await.map_err(|_elapsed| {
+        let (answer, permit) = timeout(READ_LIMIT, asking).await.map_err(|_elapsed| {
             Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
         })??;
         if answer.memory() <= LARGE {
             return Ok(understand(&answer)?);
         }
-        let understood = web::block(move || understand(&answer)).await;
+        let understood = web::block(move || {
+            let understood = understand(&answer);
+            drop(permit);
+            understood
+        });
+        let understood = understood.await;
         Ok(understood.map_err(|_thread_died| died())??)
     }
 

@@ -25,6 +25,10 @@ pub enum GapReason {
     Retention,
     /// Kafka had deleted them before the topic was first seen: no loss of ours.
     BeforeFirstPoll,
+    /// An operator chose to skip them.
+    Operator,
+    /// Kafka deleted them while an operator had ended the watch.
+    Retired,
 }
 
 impl GapReason {
@@ -33,6 +37,8 @@ impl GapReason {
         match self {
             Self::Retention => "retention",
             Self::BeforeFirstPoll => "before-first-poll",
+            Self::Operator => "operator",
+            Self::Retired => "retired",
         }
     }
 

@@ -15,6 +15,7 @@
 //! at 9 (a new leader that does not have the tenth record yet) it says 10, with nothing read. So a
 //! position counts only beyond the greatest offset at which an event was seen, plus one.
 
+use crate::mutated;
 use crate::offset::{EndOffset, NextOffset};
 
 /// The reading of one partition in one run.
@@ -54,13 +55,13 @@ impl Drain {
         if offset < self.next.get() {
             return Arrival::Before;
         }
-        if offset >= self.end.get() {
+        if reaches(offset, self.end) {
             // records come in order: whatever lay below the end has been delivered
             self.done = true;
             return Arrival::BeyondEnd;
         }
         self.next = NextOffset::after(offset);
-        self.done |= self.next.reached(self.end);
+        self.done |= reaches(self.next.get(), self.end);
         Arrival::Store
     }
 
@@ -69,13 +70,13 @@ impl Drain {
         let is_progress = self
             .event_at
             .is_none_or(|event_at| position > event_at.saturating_add(1));
-        self.done |= is_progress && position >= self.end.get();
+        self.done |= is_progress && reaches(position, self.end);
     }
 
     /// The client says that `offset` is the end of the partition.
     pub fn end_of_partition(&mut self, offset: i64) {
         self.event(offset);
-        self.done |= offset >= self.end.get();
+        self.done |= reaches(offset, self.end) || mutated!("end-of-partition-believed");
     }
 
     /// An event about `offset` was handed out: the client's position moved with it.
@@ -117,6 +118,14 @@ impl Drain {
             self.next.distance_to(self.end)
         }
     }
+}
+
+/// Does an offset reach the end? `>=`: all three signs may jump over it.
+fn reaches(offset: i64, end: EndOffset) -> bool {
+    if mutated!("end-by-equality") {
+        return offset == end.get();
+    }
+    offset >= end.get()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! comes after. Kafka, HTTP, the environment and the clock are not known here; SQL is written in
 //! [`store`] alone.
 
+pub mod fault;
+
 pub mod record;
 
 pub mod event;
@@ -29,6 +31,8 @@ pub mod copy;
 
 pub mod witness;
 
+pub mod divergence;
+
 pub mod batch;
 
 pub mod query;
@@ -42,5 +46,9 @@ pub mod query;
 pub mod schema;
 
 pub mod stop;
+
+pub mod resume;
+
+pub mod health;
 
 pub mod store;

@@ -96,6 +96,11 @@ impl NewNotification {
         recorded_at: DateTime<Utc>,
     ) -> Self {
         let occurred_at = occurred_at(record.time, recorded_at);
+        let written_generation = if crate::mutated!("generation-left-out") {
+            0
+        } else {
+            generation
+        };
         let value = record.value.as_deref();
         Self {
             notification_id: partition_hash.id(occurred_at.timestamp_millis(), record.offset),
@@ -115,7 +120,7 @@ impl NewNotification {
             timestamp_type: record.time.type_number(),
             source_partition: Some(record.partition.partition),
             source_offset: Some(record.offset),
-            topic_generation: generation,
+            topic_generation: written_generation,
             message_key: record.key,
             headers: headers_json(&record.headers),
             // Kafka counts a value's bytes in an i32
@@ -187,7 +192,11 @@ fn headers_json(headers: &[Header]) -> Option<String> {
     if headers.is_empty() {
         return None;
     }
-    let headers: Vec<_> = headers.iter().map(HeaderJson::new).collect();
+    let mut headers: Vec<_> = headers.iter().collect();
+    if crate::mutated!("header-duplicates-collapsed") {
+        headers.dedup_by(|one, other| one.name == other.name);
+    }
+    let headers: Vec<_> = headers.into_iter().map(HeaderJson::new).collect();
     // texts and nulls always become JSON
     serde_json::to_string(&headers).ok()
 }

@@ -60,6 +60,21 @@ impl NextOffset {
         end.0.saturating_sub(self.0).max(0)
     }
 
+    /// The offset half way to `other`, never beyond it.
+    #[must_use]
+    pub fn middle(self, other: Self) -> Self {
+        Self(
+            self.0
+                .saturating_add(other.0.saturating_sub(self.0).max(0) >> 1),
+        )
+    }
+
+    /// How many offsets Kafka's deletion, which has come up to `low`, is away from this one; negative
+    /// where it has overtaken it.
+    pub fn margin_from(self, low: Self) -> i64 {
+        self.0.saturating_sub(low.0)
+    }
+
     /// Is everything below `end` consumed?
     pub fn reached(self, end: EndOffset) -> bool {
         self.0 >= end.0
@@ -111,5 +126,13 @@ mod tests {
         );
         assert_eq!(NextOffset::at(i64::MAX).distance_to(EndOffset::at(0)), 0);
         assert_eq!(LastConsumed::new(i64::MIN).get(), -1);
+    }
+
+    #[test]
+    fn the_middle_lies_between() {
+        let middle = |a, b| NextOffset::at(a).middle(NextOffset::at(b)).get();
+        assert_eq!((middle(0, 9), middle(4, 5), middle(7, 7)), (4, 4, 7));
+        assert_eq!(middle(9, 0), 9);
+        assert_eq!(middle(i64::MAX - 1, i64::MAX), i64::MAX - 1);
     }
 }

@@ -41,6 +41,16 @@ pub struct StoredPartition {
     pub end: Option<EndOffset>,
 }
 
+impl StoredPartition {
+    /// Another topic under the same name? An unknown id on either side equals any.
+    pub fn is_another_topic(&self, now: Option<&str>) -> bool {
+        match (self.topic_id.as_deref(), now) {
+            (Some(stored), Some(now)) => stored != now,
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
 /// What PostgreSQL knows of a partition that has no offset row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
@@ -207,21 +217,11 @@ pub fn verdict(memory: &Memory, seen: &Seen) -> Option<Verdict> {
             low: watermarks.low,
             ours: true,
         },
-        Memory::Row(stored) if is_another_topic(stored, topic_id.as_deref()) => {
-            Verdict::Recreated {
-                topic_id: topic_id.clone(),
-            }
-        }
+        Memory::Row(stored) if stored.is_another_topic(topic_id.as_deref()) => Verdict::Recreated {
+            topic_id: topic_id.clone(),
+        },
         Memory::Row(stored) => compare(stored.last.next(), watermarks),
     })
-}
-
-/// Another topic under the same name? An unknown id on either side equals any.
-fn is_another_topic(stored: &StoredPartition, now: Option<&str>) -> bool {
-    match (stored.topic_id.as_deref(), now) {
-        (Some(stored), Some(now)) => stored != now,
-        (None, _) | (_, None) => false,
-    }
 }
 
 fn compare(next: NextOffset, Watermarks { low, end, .. }: Watermarks) -> Verdict {

@@ -6,9 +6,12 @@
 
 pub mod batch;
 pub mod claim;
+pub mod cluster;
 pub mod commit;
 pub mod database_url;
+pub mod decision;
 pub mod error;
+pub mod fingerprint;
 pub mod gap;
 pub mod generation;
 mod libpq;
@@ -18,8 +21,11 @@ pub mod offset;
 pub mod pool;
 pub mod read;
 pub mod refusal;
+pub mod resume;
+pub mod retire;
 pub mod run;
 pub mod session;
+pub mod status;
 pub mod stop;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

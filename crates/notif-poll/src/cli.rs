@@ -4,9 +4,13 @@
     reason = "these comments are printed as help text"
 )]
 
+mod operator;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use operator::{AdoptClusterArgs, ResumeArgs, RetireArgs, StatusArgs};
 
 /// Polls Kafka once, records every new message in PostgreSQL exactly once, and exits.
 #[derive(Debug, Parser)]
@@ -28,18 +32,71 @@ pub struct Cli {
     pub once: bool,
 
     /// The settings of every command
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Settings")]
     pub settings: Settings,
 }
 
 /// A command besides the poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Create the database schema, or bring it up to date
     ///
     /// Runs with MIGRATE_DATABASE_URL where that is set, else with DATABASE_URL. Safe when several
     /// processes start together.
     Migrate,
+
+    /// Show how far everything is recorded, what is missing, and what needs a person
+    ///
+    /// One line of health; then every watched partition: END is the end of the log, LAG how many
+    /// offsets are left to read, BEHIND how long ago everything was stored, MARGIN how many offsets
+    /// Kafka's deletion is away from the next one to be read. Then losses, stops, what is not
+    /// watched, and the last runs. It asks PostgreSQL alone, so it works while Kafka is down, and
+    /// tells what the last poll saw. It writes nothing, and exits with 0 unless it could not look.
+    Status(StatusArgs),
+
+    /// Show what a poll would do with each partition, without doing it
+    ///
+    /// Asks PostgreSQL and Kafka as a poll does and writes nothing. Where a partition stopped as
+    /// diverged it finds the offset at which Kafka's log parts from the recorded one. Exits with 9
+    /// where a partition needs a person, with 4 where none answered, else with 0.
+    Plan,
+
+    /// Let a partition go on that is stopped, or that was retired
+    ///
+    /// A diverged log goes on in a new generation, from where it parts from the recorded one; after
+    /// any other stop the same offset is tried again, or, with --at, what lies before that offset is
+    /// skipped. A retired partition is watched again, in a new generation, from the next offset on.
+    /// Whatever is skipped is written into the ledger, with who and why.
+    #[command(after_help = "\
+Examples:
+  notif-poll resume --topic order-events --partition 0
+  notif-poll resume --topic order-events --partition 0 --reason 'broker 2 restored' --yes
+  notif-poll resume --topic order-events --partition 0 --at 4711 --reason 'damaged' --yes
+  notif-poll resume --topic old-events --reason 'in use again' --yes")]
+    Resume(ResumeArgs),
+
+    /// End the watch of a topic, or of one partition
+    ///
+    /// It is read no more, and counts no more for freshness and exit codes. What is recorded stays.
+    /// The ledger says from where on records may be missing, with who and why. `resume` watches it
+    /// again.
+    #[command(after_help = "\
+Examples:
+  notif-poll retire --topic old-events
+  notif-poll retire --topic old-events --reason 'replaced by order-events' --yes
+  notif-poll retire --topic order-events --partition 5 --reason 'created anew' --yes")]
+    Retire(RetireArgs),
+
+    /// Record another Kafka cluster from now on
+    ///
+    /// Offsets of one cluster mean nothing in another, so every watched partition gets a new
+    /// generation, and the ledger says from where on records of the old cluster may be missing.
+    /// KAFKA_BOOTSTRAP_SERVERS must lead to the new cluster. End all polls of the old one before.
+    #[command(after_help = "\
+Examples:
+  notif-poll adopt-cluster MkU3OEVBNTcwNTJENDM2Qk
+  notif-poll adopt-cluster MkU3OEVBNTcwNTJENDM2Qk --yes")]
+    AdoptCluster(AdoptClusterArgs),
 }
 
 /// How the outcome is written.
@@ -128,6 +185,8 @@ Examples:
   notif-poll migrate
   notif-poll
   notif-poll --output json
+  notif-poll status
+  notif-poll plan
   KAFKA_TOPICS='order-events,^payment.*' notif-poll
   notif-poll -X security.protocol=ssl -X ssl.ca.location=/etc/kafka/ca.pem";
 

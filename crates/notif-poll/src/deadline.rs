@@ -13,7 +13,7 @@ use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 const GRACE_AFTER_DEADLINE: Duration = Duration::from_secs(5);
 const GRACE_AFTER_SIGNAL: Duration = Duration::from_secs(10);
@@ -62,6 +62,15 @@ impl Deadline {
             .spawn(move || watch(&watched, signals))
             .context("cannot start the watchdog")?;
         Ok(deadline)
+    }
+
+    /// Starts them for a command; what fails here is no setting.
+    pub(crate) fn of_command(after: Duration) -> Result<Self, Failure> {
+        Self::start(after).map_err(|error| Failure {
+            exit: Exit::Internal,
+            error,
+            hint: None,
+        })
     }
 
     /// Time left for reading; zero once it is over or a signal came.

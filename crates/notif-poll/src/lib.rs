@@ -4,14 +4,19 @@
 //! about it. `kafka` is the door to the brokers, `pipeline` the flow from there to the store, which
 //! lives in `notif-core` with everything that decides.
 
+mod answer;
+mod brokers;
 pub mod cli;
 mod clock;
 mod command;
+mod comparison;
 pub mod config;
 mod deadline;
 pub mod exit;
+mod facts;
 pub mod kafka;
 pub mod logging;
+mod operator;
 mod pipeline;
 mod progress;
 mod report;
@@ -24,7 +29,7 @@ use report::Report;
 /// Does what was typed; how it ended.
 pub fn run(cli: &Cli, env: Environment<'_>) -> Exit {
     let output = cli.settings.output.unwrap_or(Output::Text);
-    let outcome = match cli.command {
+    let outcome = match &cli.command {
         None => command::poll::run(&cli.settings, env),
         Some(Command::Migrate) => {
             return match command::migrate::run(&cli.settings, env) {
@@ -34,6 +39,24 @@ pub fn run(cli: &Cli, env: Environment<'_>) -> Exit {
                     failure.exit
                 }
             };
+        }
+        Some(Command::Status(args)) => {
+            return answer::give(command::status::run(&cli.settings, args, env), output);
+        }
+        Some(Command::Plan) => {
+            return answer::give(command::plan::run(&cli.settings, env), output);
+        }
+        Some(Command::Resume(args)) => {
+            return answer::give(command::resume::run(&cli.settings, args, env), output);
+        }
+        Some(Command::Retire(args)) => {
+            return answer::give(command::retire::run(&cli.settings, args, env), output);
+        }
+        Some(Command::AdoptCluster(args)) => {
+            return answer::give(
+                command::adopt_cluster::run(&cli.settings, args, env),
+                output,
+            );
         }
     };
     let report = outcome.unwrap_or_else(|failure| Report::failed(&failure));

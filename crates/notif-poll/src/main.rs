@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     if let Err(error) = logging::start(env("LOG_FORMAT").as_deref()) {
         return notif_poll::refuse(&error);
     }
+    #[cfg(feature = "faults")]
+    notif_core::fault::choose(&env);
     let exit: Exit = run(&cli, &env);
     ExitCode::from(exit.code())
 }

@@ -113,7 +113,7 @@ pub(crate) fn run(
             let filler = Filler::new(&shared, clock, deadline, lane_tasks, batches_in);
             let shared = &shared;
             let filling = scope.spawn(move || filler.run(&items_out));
-            let writing = scope.spawn(move || lane::write(shared, session, &batches_out));
+            let writing = scope.spawn(move || lane::write(shared, session, &batches_out, deadline));
             threads.push((filling, writing));
             senders.push(items_in);
         }

@@ -16,7 +16,7 @@ use std::collections::BinaryHeap;
 
 use self::life::{Order, Step};
 use self::payload::{Person, push_person};
-pub(crate) use self::random::Random;
+pub use self::random::Random;
 use self::voice::{Key, Voice};
 use crate::kafka::Message;
 

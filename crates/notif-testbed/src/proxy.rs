@@ -35,6 +35,8 @@ enum Mode {
 struct State {
     mode: Mode,
     target: Option<u16>,
+    /// What makes it hold answers back, once it has come in requests this many times.
+    trigger: Option<(Vec<u8>, usize)>,
     ended: bool,
     next_id: u64,
     /// How many connections were closed in the middle of an answer.
@@ -80,6 +82,7 @@ impl Proxy {
             state: Mutex::new(State {
                 mode: Mode::Forward,
                 target: None,
+                trigger: None,
                 ended: false,
                 next_id: 0,
                 truncated: 0,
@@ -161,9 +164,22 @@ impl Proxy {
         }
     }
 
+    /// Forwards until `bytes` have come in requests `times` times; from that moment on it holds the
+    /// answers back, the one to that request included.
+    pub fn hold_answers_after(&self, bytes: &[u8], times: usize) {
+        self.set(Mode::Forward);
+        self.shared.lock().trigger = Some((bytes.to_vec(), times));
+    }
+
+    /// Are answers held back?
+    pub fn holds_answers(&self) -> bool {
+        self.shared.lock().mode == Mode::NoAnswers
+    }
+
     fn set(&self, mode: Mode) {
         let mut state = self.shared.lock();
         state.mode = mode;
+        state.trigger = None;
         if mode == Mode::Cut {
             state.close_all();
         }
@@ -249,6 +265,24 @@ impl Shared {
                 })
             }
             _ => None,
+        }
+    }
+
+    /// Looks for the trigger in a request, `before` being the end of what came before on the same
+    /// connection. Called before the request is forwarded: its answer cannot slip through.
+    fn look_for_trigger(&self, before: &mut Vec<u8>, request: &[u8]) {
+        let mut state = self.lock();
+        let Some((bytes, times)) = &mut state.trigger else {
+            return;
+        };
+        before.extend_from_slice(request);
+        let found = before.windows(bytes.len().max(1)).filter(|w| w == bytes);
+        *times = times.saturating_sub(found.count());
+        let overlap = bytes.len().saturating_sub(1);
+        before.drain(..before.len().saturating_sub(overlap));
+        if *times == 0 {
+            state.mode = Mode::NoAnswers;
+            state.trigger = None;
         }
     }
 
@@ -338,6 +372,7 @@ fn pump(
 ) {
     let mut buffer = [0; 16 << 10];
     let mut gone = 0_usize;
+    let mut before = Vec::new();
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer) else {
             return;
@@ -349,6 +384,9 @@ fn pump(
             return;
         }
         gone = gone.saturating_add(count);
+        if direction == Direction::Requests {
+            shared.look_for_trigger(&mut before, rest);
+        }
         while !rest.is_empty() {
             // asked after the read: what came before the silence stays here until it ends
             if !shared.may_pass(id, direction) {

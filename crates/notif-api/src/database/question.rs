@@ -21,12 +21,13 @@ const LOOKS: u32 = 200;
 ///
 /// It may be dropped half-way, by a client that goes away. Then the question is heard to its end
 /// without it, and the permit kept until then: to close the connection instead would let clients
-/// that come and go cost a new one each.
+/// that come and go cost a new one each. Otherwise the permit comes back with the answer: whoever
+/// makes something of it still takes the place of another question.
 pub(super) async fn ask(
     pool: &Pool,
     statement: &Statement,
     permit: OwnedSemaphorePermit,
-) -> Result<Answer, StoreError> {
+) -> Result<(Answer, Option<OwnedSemaphorePermit>), StoreError> {
     let mut permit = Some(permit);
     for last in [false, true] {
         let mut asking = Asking {
@@ -35,7 +36,7 @@ pub(super) async fn ask(
         };
         match asking.exchange(statement).await {
             Err(StoreError::Unreachable(_)) if !last => permit = asking.permit.take(),
-            outcome => return outcome,
+            outcome => return outcome.map(|answer| (answer, asking.permit.take())),
         }
     }
     Err(pool.reader_missed())
@@ -82,9 +83,10 @@ impl Drop for Asking {
         };
         let permit = self.permit.take();
         drop(actix_web::rt::spawn(async move {
-            // where even that takes too long, the connection is closed
-            let heard = timeout(READ_LIMIT, answer(&mut reader, Wait::ReadOrWrite)).await;
-            log::debug!("a question without a listener, answered: {}", heard.is_ok());
+            let hearing = answer(&mut reader, Wait::ReadOrWrite);
+            if timeout(READ_LIMIT, hearing).await.is_err() {
+                reader.give_up();
+            }
             drop(reader);
             drop(permit);
         }));
@@ -102,6 +104,8 @@ async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreErro
     loop {
         let changed = socket.changed(wait).await;
         changed.map_err(|error| cannot_wait(&error))?;
+        // what is decrypted already shows in no socket: another look finds it
+        let mut unseen = reader.is_encrypted();
         loop {
             match reader.advance()? {
                 Progress::Answered(answer) => {
@@ -110,7 +114,7 @@ async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreErro
                 }
                 Progress::Waiting(next) => wait = next,
             }
-            if !socket.holds_more() {
+            if !socket.holds_more() && !std::mem::take(&mut unseen) {
                 break;
             }
         }

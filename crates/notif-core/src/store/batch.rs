@@ -56,10 +56,16 @@ pub fn commit(
     rows: usize,
 ) -> Result<(), StoreError> {
     let run_id = run_id.map_or_else(|| "NULL".to_owned(), |id| id.to_string());
+    let commit_seq = if crate::mutated!("commit-seq-early") {
+        // taken at the start of the transaction, as `batch_id` was
+        batch_id.to_string()
+    } else {
+        "(SELECT commit_seq FROM counter)".to_owned()
+    };
     conn.batch_execute(&format!(
         "WITH counter AS (UPDATE recorder_state SET commit_seq = commit_seq + 1 RETURNING commit_seq) \
          INSERT INTO batches (batch_id, commit_seq, run_id, committed_at, rows) \
-         VALUES ({batch_id}, (SELECT commit_seq FROM counter), {run_id}, clock_timestamp(), {rows}); \
+         VALUES ({batch_id}, {commit_seq}, {run_id}, clock_timestamp(), {rows}); \
          COMMIT"
     ))?;
     Ok(())

@@ -26,6 +26,9 @@ pub(super) fn partition_claim(
     conn: &mut PgConnection,
     partitions: &[PartitionId],
 ) -> Result<BTreeSet<PartitionId>, StoreError> {
+    if crate::mutated!("claims-off") {
+        return Ok(partitions.iter().cloned().collect());
+    }
     let keys: Vec<i64> = partitions.iter().map(key).collect();
     let claimed: Vec<Claimed> =
         diesel::sql_query("SELECT key, pg_try_advisory_lock(key) AS mine FROM unnest($1) AS key")

@@ -19,6 +19,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::connection::SimpleConnection;
 use diesel::pg::CopyFormat;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
@@ -28,6 +29,7 @@ use crate::batch::{Batch, PartitionSlice};
 use crate::copy;
 use crate::record::PartitionId;
 use crate::schema::notifications as n;
+use crate::{fault_point, mutated};
 
 /// Writes a batch; the partitions that another run is at, of which nothing was written.
 ///
@@ -40,9 +42,11 @@ pub fn batch_commit(
     run_id: i64,
     batch: &mut Batch,
 ) -> Result<Vec<PartitionId>, StoreError> {
+    fault_point!("before-batch");
     batch::begin(conn)?;
     match batch_write_in_txn(conn, run_id, batch) {
         Ok((fenced, Some(batch_id))) => {
+            fault_point!("before-commit");
             let committed = batch::commit(conn, batch_id, Some(run_id), batch.rows());
             if committed.is_err() {
                 batch::rollback(conn);
@@ -80,6 +84,9 @@ fn batch_write_in_txn(
         slice.rows.set_batch_id(batch_id);
     }
     rows_copy_in_txn(conn, &batch.slices)?;
+    if mutated!("offsets-in-a-second-transaction") {
+        conn.batch_execute("COMMIT; BEGIN")?;
+    }
     offset_advance_in_txn(conn, &batch.slices)?;
     range_extend_in_txn(conn, &batch.slices)?;
     Ok((fenced, Some(batch_id)))
@@ -121,9 +128,12 @@ fn fence_in_txn(
         .map(|row| (PartitionId::new(row.topic.as_str(), row.partition), row))
         .collect();
     let holds = |slice: &PartitionSlice| {
-        locked.get(&slice.id).is_some_and(|row| {
-            row.open && row.last == slice.expected.get() && row.topic_generation == slice.generation
-        })
+        mutated!("no-fence")
+            || locked.get(&slice.id).is_some_and(|row| {
+                row.open
+                    && row.last == slice.expected.get()
+                    && row.topic_generation == slice.generation
+            })
     };
     let (kept, fenced): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.slices)
         .into_iter()

@@ -85,7 +85,7 @@ fn sentence(info: &dyn diesel::result::DatabaseErrorInformation) -> String {
 
 /// The two keys that say that a record is stored already. A double in any other table is no word
 /// about a record.
-const RECORD_KEYS: [&str; 2] = ["notifications_pkey", "notifications_position_unique"];
+pub(super) const RECORD_KEYS: [&str; 2] = ["notifications_pkey", "notifications_position_unique"];
 
 fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &str) -> StoreError {
     let message = message.to_owned();

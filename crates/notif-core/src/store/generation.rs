@@ -93,8 +93,10 @@ struct Highest {
 /// partition; the offset that it has now.
 ///
 /// Ranges and gaps alone would do, as they tile everything up to the stored offset; rows stand in
-/// where those were lost too. A generation that was ended in the ledger is over: the one after it
-/// begins at its first record, unless more is known of it. `None` where nothing is known at all.
+/// where those were lost too. A generation that was ended in the ledger because its topic or its cluster
+/// was replaced is over: the one after it begins at its first record, unless more is known of it. One
+/// that an operator retired stays retired. Where a diverged one had not been followed by any record yet,
+/// the witness will find it diverged once more. `None` where nothing is known at all.
 pub(super) fn offset_rebuild(
     conn: &mut PgConnection,
     id: &PartitionId,
@@ -106,7 +108,8 @@ pub(super) fn offset_rebuild(
            UNION ALL SELECT topic_generation, last_offset FROM capture_gaps \
              WHERE topic = $1 AND partition = $2 AND last_offset IS NOT NULL \
            UNION ALL SELECT topic_generation + 1, -1 FROM capture_gaps \
-             WHERE topic = $1 AND partition = $2 AND reason = 'recreated' \
+             WHERE topic = $1 AND partition = $2 \
+             AND (reason = 'recreated' OR (reason = 'operator' AND last_offset IS NULL)) \
            UNION ALL SELECT generation, \
              (SELECT max(n.source_offset) FROM notifications n WHERE n.source_topic = $1 \
               AND n.topic_generation = generation AND n.source_partition = $2) \
@@ -123,10 +126,12 @@ pub(super) fn offset_rebuild(
     };
     diesel::sql_query(
         "INSERT INTO kafka_offsets (topic, partition, topic_generation, \"offset\", records, \
-           unparseable, witness_offset, witness_timestamp_ms, witness_sha256) \
+           unparseable, retired_at, witness_offset, witness_timestamp_ms, witness_sha256) \
          SELECT $1, $2, $3, $4, \
            (SELECT coalesce(sum(records), 0) FROM recorded_ranges \
             WHERE topic = $1 AND partition = $2), 0, \
+           (SELECT recorded_at FROM capture_gaps WHERE topic = $1 AND partition = $2 \
+            AND topic_generation = $3 AND reason = 'retired' AND last_offset IS NULL LIMIT 1), \
            w.source_offset, w.kafka_timestamp_ms, w.value_sha256 \
          FROM (SELECT) AS one LEFT JOIN LATERAL (SELECT source_offset, kafka_timestamp_ms, \
              value_sha256 FROM notifications WHERE source_topic = $1 AND topic_generation = $3 \

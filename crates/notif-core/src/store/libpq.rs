@@ -63,6 +63,14 @@ impl Connection {
         unsafe { sys::PQstatus(self.0.as_ptr()) != sys::ConnStatusType::CONNECTION_OK }
     }
 
+    /// Is there encryption between the socket and libpq? Then libpq may hold bytes that the socket
+    /// does not show.
+    pub(super) fn is_encrypted(&self) -> bool {
+        let raw = self.0.as_ptr();
+        // SAFETY: as in `is_broken`.
+        unsafe { sys::PQsslInUse(raw) == 1 || sys::PQgssEncInUse(raw) == 1 }
+    }
+
     /// What to wait on: readable when an answer may have come. A descriptor of its own for the
     /// socket, which never changes while the connection is open.
     pub(super) fn socket(&self) -> io::Result<OwnedFd> {

@@ -4,6 +4,7 @@
 //! one by one on a connection of their own, in a transaction that is never committed, and each
 //! refusal is looked at. Classes of codes: appendix "PostgreSQL Error Codes" of its manual.
 
+use super::error::RECORD_KEYS;
 use super::libpq::{Answer, Connection};
 use super::{DatabaseUrl, StoreError, session};
 use crate::batch::Batch;
@@ -17,6 +18,8 @@ pub enum Fault {
     Record,
     /// Something the operator has added: a constraint, a trigger.
     Addition,
+    /// Nobody's: the position is recorded already.
+    Recorded,
 }
 
 /// A row that PostgreSQL refuses.
@@ -34,28 +37,39 @@ pub struct Refusal {
     pub words: String,
 }
 
-/// Tries the rows of a batch without writing any. An error is the environment's: nothing is known
-/// of the rows.
-pub(super) fn batch_try(url: &DatabaseUrl, batch: &Batch) -> Result<Vec<Refusal>, StoreError> {
+/// How many rows of a slice are tried behind the first that is refused: the slice ends before that
+/// one, and further ones found now spare a round.
+const FURTHER_ROWS: usize = 500;
+
+/// Tries the rows of a batch without writing any, for as long as `goes_on` says. An error is the
+/// environment's: nothing is known of the rows. `None` where it was told to end.
+pub(super) fn batch_try(
+    url: &DatabaseUrl,
+    batch: &Batch,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<Vec<Refusal>>, StoreError> {
     let url = session::with_limits(url, "notif-poll");
     let mut conn = Connection::open(url.as_str()).map_err(StoreError::Unreachable)?;
-    script(
-        &mut conn,
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE; \
-         SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '20s'",
-    )?;
+    script(&mut conn, BEGIN)?;
     let insert = insert_statement();
-    let mut refusals = Vec::new();
+    let mut refusals: Vec<Refusal> = Vec::new();
     for slice in &batch.slices {
+        let mut last = usize::MAX;
         for (row, fields) in slice.rows.iter().enumerate() {
-            script(&mut conn, "SAVEPOINT row")?;
+            if row > last {
+                break;
+            }
+            if !goes_on() {
+                return Ok(None);
+            }
             let answer = conn
                 .run(&insert, &fields.to_values())
                 .map_err(StoreError::Unreachable)?;
             if answer.is_good() {
-                script(&mut conn, "RELEASE row")?;
+                script(&mut conn, "RELEASE row; SAVEPOINT row")?;
                 continue;
             }
+            last = last.min(row.saturating_add(FURTHER_ROWS));
             refusals.push(Refusal {
                 id: slice.id.clone(),
                 row,
@@ -66,8 +80,16 @@ pub(super) fn batch_try(url: &DatabaseUrl, batch: &Batch) -> Result<Vec<Refusal>
             script(&mut conn, "ROLLBACK TO row")?;
         }
     }
-    Ok(refusals) // closing the connection undoes it all
+    Ok(Some(refusals)) // closing the connection undoes it all
 }
+
+/// The limits are those of [`super::batch::begin`], and a client that vanished is noticed: its rows
+/// lock the positions of the batch.
+const BEGIN: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
+    SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; \
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE; \
+    SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '20s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '10s'; SAVEPOINT row";
 
 fn script(conn: &mut Connection, sql: &str) -> Result<(), StoreError> {
     conn.run_script(sql).map_err(StoreError::Refused)
@@ -88,6 +110,13 @@ fn fault(answer: &Answer) -> Result<Fault, StoreError> {
     let code = answer.sqlstate().unwrap_or_default();
     match code.get(..2) {
         Some("22" | "54") => Ok(Fault::Record),
+        Some("23")
+            if RECORD_KEYS
+                .iter()
+                .any(|key| answer.constraint().as_deref() == Some(*key)) =>
+        {
+            Ok(Fault::Recorded)
+        }
         Some("23") => Ok(Fault::Addition),
         _ if code == "P0001" => Ok(Fault::Addition),
         _ => Err(StoreError::Refused(words(answer))),

@@ -54,7 +54,8 @@ fn client_watch(conn: &mut PgConnection, deadline_seconds: f64) -> Result<(), St
     Ok(())
 }
 
-fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {
+/// Sets the sequences right where they lie behind their tables.
+pub(super) fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {
     for (sequence, table, column) in [
         ("batches_batch_id_seq", "batches", "batch_id"),
         ("poll_runs_run_id_seq", "poll_runs", "run_id"),
@@ -112,12 +113,12 @@ pub fn run_end_in_txn(conn: &mut PgConnection, end: &RunEnd) -> Result<(), Store
     .execute(conn)?;
     diesel::sql_query(
         "DELETE FROM poll_runs WHERE run_id IN (SELECT run_id FROM poll_runs \
-         WHERE started_at < clock_timestamp() - interval '30 days' ORDER BY started_at LIMIT 1000)",
+         WHERE started_at < clock_timestamp() - interval '30 days' ORDER BY started_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     )
     .execute(conn)?;
     diesel::sql_query(
         "DELETE FROM batches WHERE batch_id IN (SELECT batch_id FROM batches WHERE rows = 0 \
-         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000)",
+         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     )
     .execute(conn)?;
     Ok(())

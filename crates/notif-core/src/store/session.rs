@@ -42,7 +42,7 @@ pub(super) fn with_limits(url: &DatabaseUrl, application: &str) -> DatabaseUrl {
 }
 
 /// A connection.
-pub struct Session(PgConnection, DatabaseUrl);
+pub struct Session(pub(super) PgConnection, DatabaseUrl);
 
 impl Session {
     /// Connects, with every time limit that libpq has.
@@ -140,9 +140,14 @@ impl Session {
         batch_commit(&mut self.0, run_id, batch)
     }
 
-    /// Which rows of a batch PostgreSQL refuses. Writes nothing. See [`super::refusal`].
-    pub fn batch_try(&self, batch: &Batch) -> Result<Vec<Refusal>, StoreError> {
-        batch_try(&self.1, batch)
+    /// Which rows of a batch PostgreSQL refuses; none where `goes_on` said to end. Writes nothing. See
+    /// [`super::refusal`].
+    pub fn batch_try(
+        &self,
+        batch: &Batch,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Refusal>>, StoreError> {
+        batch_try(&self.1, batch, goes_on)
     }
 
     /// Ends a run, in one small transaction: what was seen of each partition, which are stopped, the

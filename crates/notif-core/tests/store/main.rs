@@ -8,6 +8,8 @@ mod commit;
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
+mod decision;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod migrate;

@@ -32,7 +32,7 @@ fn each_refused_row_is_named_and_the_others_are_not() {
     let run = begin(&mut session);
     watch(&mut session, run, &[0, 1]);
     let tried = batch([slice(0, 10..14), slice(1, 20..22)]);
-    assert_eq!(session.batch_try(&tried).unwrap(), []);
+    assert_eq!(session.batch_try(&tried, &|| true).unwrap(), Some(vec![]));
 
     refuse_offset(&database, 11, "22023");
     refuse_offset(&database, 13, "54000");
@@ -40,7 +40,7 @@ fn each_refused_row_is_named_and_the_others_are_not() {
     database
         .execute("ALTER TABLE notifications ADD CONSTRAINT low CHECK (source_offset <> 21)")
         .unwrap();
-    let refusals = session.batch_try(&tried).unwrap();
+    let refusals = session.batch_try(&tried, &|| true).unwrap().unwrap();
     assert_eq!(
         seen(&refusals),
         [
@@ -61,8 +61,30 @@ fn a_refusal_of_the_environment_says_nothing_about_the_rows() {
     let session = session(&database);
     // out of disk space is of class 53
     refuse_offset(&database, 11, "53100");
-    let error = session.batch_try(&batch([slice(0, 10..14)])).unwrap_err();
+    let tried = batch([slice(0, 10..14)]);
+    let error = session.batch_try(&tried, &|| true).unwrap_err();
     assert!(error.to_string().contains("53100"), "{error}");
+}
+
+#[test]
+fn a_position_that_is_recorded_is_nobodys_fault_and_named() {
+    let database = database();
+    let mut session = session(&database);
+    let run = begin(&mut session);
+    watch(&mut session, run, &[0]);
+    let mut recorded = batch([slice(0, 0..2)]);
+    session.batch_commit(run, &mut recorded).unwrap();
+    let again = batch([slice(0, 1..4)]);
+    let refusals = session.batch_try(&again, &|| true).unwrap().unwrap();
+    assert_eq!(seen(&refusals), [(0, 0, 1, Fault::Recorded)]);
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let database = database();
+    let session = session(&database);
+    let tried = batch([slice(0, 10..14)]);
+    assert_eq!(session.batch_try(&tried, &|| false).unwrap(), None);
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! `deploy/postgres/roles.sql`: each role may do its work and no more.
 
+use notif_core::offset::NextOffset;
+use notif_core::record::PartitionId;
+use notif_core::resume::{Resumption, Shown};
+use notif_core::store::cluster::Adopted;
+use notif_core::store::decision::Decision;
+use notif_core::store::resume::Resumed;
 use notif_core::store::{DatabaseUrl, Session};
 use notif_testbed::{Postgres, PostgresOptions, TestDatabase};
 
@@ -25,6 +31,54 @@ fn session(server: &Postgres, database: &TestDatabase, role: &str) -> Session {
     Session::connect(&DatabaseUrl::parse(&url).unwrap(), "test").unwrap()
 }
 
+/// Who records may also do what an operator decides: it only ever adds to the ledgers.
+fn decide(server: &Postgres, database: &TestDatabase) {
+    let id = PartitionId::new("t", 0);
+    let decision = Decision {
+        by: "alice@here".to_owned(),
+        reason: "why".to_owned(),
+    };
+    for (role, generation) in [("notif_poller", 0), ("notif_admin", 2)] {
+        let mut session = session(server, database, role);
+        let retired = session
+            .partition_retire(&decision, std::slice::from_ref(&id))
+            .unwrap();
+        assert_eq!(retired.len(), 1);
+        session.status_read(10, 5).unwrap();
+        let next = NextOffset::at(3);
+        session.lineage_read(&id, generation, next).unwrap();
+        session.fingerprint_at(&id, generation, 7).unwrap();
+        session
+            .fingerprint_offset_next(&id, generation, next)
+            .unwrap();
+        let resumed = Resumed {
+            id: id.clone(),
+            shown: Shown {
+                last: next.last_consumed(),
+                generation,
+                stopped: None,
+                retired: true,
+            },
+            resumption: Resumption::NewGeneration {
+                begins: next,
+                ends_diverged: false,
+                skipped: Vec::new(),
+            },
+            topic_id: None,
+        };
+        assert!(session.partition_resume(&decision, &[resumed]).unwrap());
+        let from = session.cluster_read().unwrap();
+        let adopted = Adopted {
+            id: id.clone(),
+            generation: generation.strict_add(1),
+            low: next,
+            topic_id: None,
+        };
+        let adopted = session.cluster_adopt(&decision, from.as_deref(), role, &[adopted]);
+        assert!(adopted.unwrap());
+    }
+}
+
 #[test]
 fn each_role_does_its_work_and_cannot_touch_what_is_recorded() {
     let server = Postgres::start(&PostgresOptions::default()).unwrap();
@@ -45,6 +99,7 @@ fn each_role_does_its_work_and_cannot_touch_what_is_recorded() {
         .execute("SELECT setval('batches_batch_id_seq', 1, false)")
         .unwrap();
     begin(&mut poller);
+    decide(&server, &database);
     session(&server, &database, "notif_api")
         .schema_check("0.1.0")
         .unwrap();
@@ -64,6 +119,7 @@ fn each_role_does_its_work_and_cannot_touch_what_is_recorded() {
         "SELECT set_config('notif.redact', 'on', false); UPDATE notifications SET status = 'redacted'",
         "ALTER TABLE notifications DISABLE TRIGGER ALL",
         "UPDATE recorder_state SET cluster_id = 'other'",
+        "UPDATE kafka_offsets SET retired_at = now()",
         "UPDATE kafka_offsets SET \"offset\" = 0",
         "INSERT INTO capture_gaps (topic, partition, topic_generation, first_offset, reason, recorded_by) VALUES ('t', 0, 0, 0, 'operator', 'x')",
         "CREATE TABLE mine (x int)",

@@ -5,8 +5,6 @@
 //! which the fence notices, and every end that Kafka then gives is at least what any run had seen when
 //! it wrote the row.
 
-mod facts;
-mod recreated;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::plan::Verdict;
@@ -25,23 +23,22 @@ use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::brokers;
 use crate::cli::Settings;
 use crate::clock::RunClock;
 use crate::config::{Config, Environment, KafkaConfig, poll_config};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::exit::{Exit, Failure};
+use crate::facts::{Facts, Planned, observe, recreated};
 use crate::kafka::{self, Client, KafkaError, mirror};
+use crate::operator;
 use crate::pipeline::{self, Outcome, Task};
 use crate::report::Report;
-use facts::{Facts, Planned};
-
-/// How long Kafka may take to say which topics there are.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the watchdog adds to the deadline: a run without an end after that was killed.
 const WATCHDOG_GRACE: Duration = Duration::from_secs(5);
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A run that has begun.
 struct Run {
@@ -55,20 +52,8 @@ struct Run {
 
 pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, Failure> {
     let config = poll_config(settings, env)?;
-    let deadline = Deadline::start(config.deadline).map_err(|error| Failure {
-        exit: Exit::Internal,
-        error,
-        hint: None,
-    })?;
-    let client = connect(&config.kafka)
-        .context("a setting of the Kafka client cannot be used")
-        .map_err(|error| {
-            Failure::new(
-                Exit::Usage,
-                error,
-                "librdkafka's CONFIGURATION.md lists them",
-            )
-        })?;
+    let deadline = Deadline::of_command(config.deadline)?;
+    let client = brokers::connect(&config.kafka)?;
     deadline.waiting_for(WaitsFor::Database);
     let (opened, topics) = ask_both(&config, &client, &deadline);
     let (mut session, start, rows) = opened?;
@@ -87,13 +72,6 @@ pub(crate) fn run(settings: &Settings, env: Environment<'_>) -> Result<Report, F
     Ok(report)
 }
 
-/// A client that is never dropped: that waits for the library, and for 45 s where a broker is gone. The
-/// process ends with it instead.
-fn connect(config: &KafkaConfig) -> Result<ManuallyDrop<Arc<Client>>, KafkaError> {
-    let client = kafka::connect(&config.bootstrap, &config.group, &config.properties)?;
-    Ok(ManuallyDrop::new(Arc::new(client)))
-}
-
 type Opened = Result<(Session, RunStart, BTreeMap<PartitionId, OffsetRow>), StoreError>;
 type Topics = Result<BTreeMap<String, kafka::topic::TopicAnswer>, KafkaError>;
 
@@ -106,7 +84,7 @@ fn ask_both(config: &Config, client: &Client, deadline: &Deadline) -> (Opened, T
             .flat_map(BTreeMap::keys)
             .map(|id| &*id.topic)
             .collect();
-        let timeout = DESCRIBE_TIMEOUT.min(deadline.left());
+        let timeout = brokers::DESCRIBE_TIMEOUT.min(deadline.left());
         kafka::topic::topics_describe(client, &config.kafka.topics, &stored, timeout)
     };
     if !config.kafka.topics.patterns.is_empty() {
@@ -129,15 +107,9 @@ fn open(config: &Config) -> Opened {
     let mut session = Session::connect(&config.database, "notif-poll")?;
     session.schema_check(VERSION)?;
     let deadline = config.deadline.saturating_add(WATCHDOG_GRACE);
-    let start = session.run_begin(deadline.as_secs_f64(), &host_name(), VERSION)?;
+    let start = session.run_begin(deadline.as_secs_f64(), &operator::host_name(), VERSION)?;
     let rows = session.offset_list()?;
     Ok((session, start, rows))
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
 }
 
 /// Asks Kafka what there is, plans, and writes first offset rows.
@@ -149,15 +121,8 @@ fn observe(
     topics: Topics,
 ) -> Result<Facts, Failure> {
     run.deadline.waiting_for(WaitsFor::Kafka);
-    let topics = topics.map_err(|error| {
-        let error = anyhow!(error)
-            .context(format!("cannot reach Kafka at {}", config.kafka.bootstrap));
-        Failure::new(
-            Exit::Kafka,
-            error,
-            "check KAFKA_BOOTSTRAP_SERVERS, and that a broker is up; nothing was moved, the next run tries again",
-        )
-    })?;
+    let topics = topics.map_err(|error| brokers::unreachable(error, &config.kafka))?;
+    notif_core::fault_point!("after-metadata");
     if run.deadline.is_over() {
         return Err(Failure::new(
             Exit::Behind,
@@ -166,12 +131,14 @@ fn observe(
         ));
     }
     check_cluster(run, session)?;
-    let mut facts = Facts::collect(&config.kafka.topics, rows, topics);
-    facts.ask_watermarks(&run.client, run.deadline.left());
-    run.deadline.waiting_for(WaitsFor::Database);
-    facts.ask_history(session)?;
-    facts.plan();
-    recreated::believe(run, &mut facts);
+    let mut facts = observe::facts(
+        &config.kafka.topics,
+        rows,
+        topics,
+        &run.client,
+        session,
+        &run.deadline,
+    )?;
     let changed = take_up(run, session, &facts)?;
     if !changed.is_empty() {
         facts.reload(session.offset_list()?, &changed);
@@ -185,28 +152,9 @@ fn observe(
 
 /// Offsets of one cluster mean nothing in another.
 fn check_cluster(run: &Run, session: &mut Session) -> Result<(), Failure> {
-    let seen = kafka::cluster_id(&run.client, DESCRIBE_TIMEOUT.min(run.deadline.left()));
+    let seen = brokers::cluster_id(&run.client, &run.deadline);
     let fixed = session.cluster_fix(seen.as_deref())?;
-    if fixed == seen {
-        return Ok(());
-    }
-    if seen.is_none() {
-        return Err(Failure::new(
-            Exit::Kafka,
-            anyhow!("Kafka did not say in time which cluster it is"),
-            "nothing was moved, the next run tries again",
-        ));
-    }
-    let name = |id: Option<String>| id.unwrap_or_else(|| "without an id".to_owned());
-    Err(Failure::new(
-        Exit::Usage,
-        anyhow!(
-            "this is Kafka cluster {}, the record is of cluster {}",
-            name(seen),
-            name(fixed)
-        ),
-        "point KAFKA_BOOTSTRAP_SERVERS at the cluster that is recorded; nothing was written",
-    ))
+    brokers::check_cluster(seen, fixed)
 }
 
 /// Takes up partitions whose offset row has to be written before they can be read: new ones, those
@@ -285,13 +233,14 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
         Ok(shared) => shared,
         Err(error) => return summary::give_up(run, &mut session, &error.into()),
     };
+    notif_core::fault_point!("after-claims");
     run.deadline.waiting_for(WaitsFor::Itself);
     let (session, outcome) = drain(run, session, mine);
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
     match (session, outcome) {
         (Some(session), Ok(mut outcome)) => {
             outcome.leave(&others);
-            recreated::notice(run, facts, &mut outcome);
+            recreated::notice(&run.client, &run.deadline, facts, &mut outcome);
             finish(run, session, facts, Some(outcome))
         }
         (Some(mut session), Err(error)) => summary::give_up(run, &mut session, &internal(error)),
@@ -344,7 +293,7 @@ fn drain(
         }
         // A fresh one: the old one remembers positions behind those where the reading begins now,
         // and to believe them would be to skip what lies between.
-        match connect(&run.kafka) {
+        match brokers::client(&run.kafka) {
             Ok(fresh) => client = fresh,
             Err(error) => return (session, Err(error)),
         }
@@ -433,7 +382,9 @@ fn finish(run: &Run, mut session: Session, facts: &Facts, outcome: Option<Outcom
         .is_none_or(|outcome| outcome.kafka_lost.is_none());
     if kafka_is_there && !run.deadline.is_over() {
         run.deadline.waiting_for(WaitsFor::Kafka);
+        notif_core::fault_point!("before-mirror");
         mirror::offsets_mirror(&run.client, &positions);
+        notif_core::fault_point!("after-mirror");
     }
     run.deadline.waiting_for(WaitsFor::Database);
     let report = summary::end(run, &mut session, facts, outcome, &positions);

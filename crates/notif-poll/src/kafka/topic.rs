@@ -63,23 +63,25 @@ pub(crate) fn topics_describe(
             .map(ToString::to_string),
     );
     if !selection.patterns.is_empty() {
-        let metadata = client
-            .fetch_metadata(None, timeout.max(ffi::SHORTEST_TIMEOUT))
-            .map_err(|error| KafkaError {
-                code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
-                message: error.to_string(),
-            })?;
-        let found = metadata
-            .topics()
-            .iter()
-            .map(rdkafka::metadata::MetadataTopic::name);
-        names.extend(
-            found
-                .filter(|name| selection.selects(name))
-                .map(str::to_owned),
-        );
+        let found = names_list(client, timeout)?;
+        names.extend(found.into_iter().filter(|name| selection.selects(name)));
     }
     names_describe(client, names, timeout)
+}
+
+/// The names of all topics that this user may see.
+pub(crate) fn names_list(
+    client: &Client,
+    timeout: Duration,
+) -> Result<BTreeSet<String>, KafkaError> {
+    let metadata = client
+        .fetch_metadata(None, timeout.max(ffi::SHORTEST_TIMEOUT))
+        .map_err(|error| KafkaError {
+            code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
+            message: error.to_string(),
+        })?;
+    let topics = metadata.topics().iter();
+    Ok(topics.map(|topic| topic.name().to_owned()).collect())
 }
 
 /// Asks for topics by name.

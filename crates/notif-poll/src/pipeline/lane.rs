@@ -251,13 +251,18 @@ fn slice_of<'b>(
 }
 
 /// The writing half of a lane: commits batches until there are no more, or one fails.
-pub(super) fn write(shared: &Shared, mut session: Session, batches: &Receiver<Weighed>) -> Session {
+pub(super) fn write(
+    shared: &Shared,
+    mut session: Session,
+    batches: &Receiver<Weighed>,
+    deadline: &Deadline,
+) -> Session {
     while let Ok(Weighed { mut batch, weight }) = batches.recv() {
         batch
             .slices
             .retain(|slice| shared.leaving(&slice.id).is_none());
         if !shared.has_failed() && !batch.is_empty() {
-            commit(shared, &mut session, batch);
+            commit(shared, &mut session, batch, deadline);
         }
         shared.budget.give(weight);
     }
@@ -266,7 +271,7 @@ pub(super) fn write(shared: &Shared, mut session: Session, batches: &Receiver<We
 
 /// Commits a batch. Where one row cannot be written, only its partition leaves the run, and what
 /// stands before it there is written.
-fn commit(shared: &Shared, session: &mut Session, mut batch: Batch) {
+fn commit(shared: &Shared, session: &mut Session, mut batch: Batch, deadline: &Deadline) {
     let started = Instant::now();
     match session.batch_commit(shared.run_id, &mut batch) {
         Ok(fenced) => {
@@ -276,35 +281,51 @@ fn commit(shared: &Shared, session: &mut Session, mut batch: Batch) {
             shared.took(batch.rows(), started.elapsed());
             shared.committed(&batch);
         }
-        Err(StoreError::Conflict(why)) => find_conflict(shared, session, batch, &why),
-        Err(StoreError::Refused(why)) => cut_refused(shared, session, batch, why),
+        Err(StoreError::Conflict(why)) => find_conflict(shared, session, batch, why, deadline),
+        Err(error @ StoreError::Refused(_)) => cut_refused(shared, session, batch, error, deadline),
         Err(error) => shared.fail(error),
     }
 }
 
 /// A position is recorded already, although the offset said that it is not: each partition is tried
-/// alone, the culprit is stopped.
-fn find_conflict(shared: &Shared, session: &mut Session, batch: Batch, why: &str) {
-    if let [culprit] = batch.slices.as_slice() {
-        let words = format!("a position of it is recorded already: {why}");
-        let offset = culprit.expected.next().get();
-        let problem = Problem::stop(StopReason::Conflict, offset, words);
-        return shared.leave(&culprit.id, Leaving::Problem(problem));
+/// alone, the culprit is stopped there.
+fn find_conflict(
+    shared: &Shared,
+    session: &mut Session,
+    batch: Batch,
+    why: String,
+    deadline: &Deadline,
+) {
+    if batch.slices.len() == 1 {
+        return cut_refused(shared, session, batch, StoreError::Conflict(why), deadline);
     }
     for slice in batch.slices {
         let slices = vec![slice];
-        commit(shared, session, Batch { slices });
+        commit(shared, session, Batch { slices }, deadline);
     }
 }
 
 /// PostgreSQL refused the batch: because of its rows, or for reasons of its own, which end the run.
-fn cut_refused(shared: &Shared, session: &mut Session, mut batch: Batch, why: String) {
-    let refusals = match session.batch_try(&batch) {
-        Ok(refusals) if !refusals.is_empty() => refusals,
-        Ok(_none) => return shared.fail(StoreError::Refused(why)),
-        Err(error) => {
-            log::debug!("the rows of a refused batch could not be tried: {error}");
-            return shared.fail(StoreError::Refused(why));
+fn cut_refused(
+    shared: &Shared,
+    session: &mut Session,
+    mut batch: Batch,
+    error: StoreError,
+    deadline: &Deadline,
+) {
+    let refusals = match session.batch_try(&batch, &|| !deadline.is_over()) {
+        Ok(Some(refusals)) if !refusals.is_empty() => refusals,
+        Ok(Some(_none)) => return shared.fail(error),
+        Ok(None) => {
+            // no time left to find out: the next run does
+            for slice in &batch.slices {
+                shared.leave(&slice.id, Leaving::ToBeReadAgain);
+            }
+            return;
+        }
+        Err(unknown) => {
+            log::warn!("which rows of a batch are refused could not be found out: {unknown}");
+            return shared.fail(error);
         }
     };
     for slice in &mut batch.slices {
@@ -318,7 +339,7 @@ fn cut_refused(shared: &Shared, session: &mut Session, mut batch: Batch, why: St
         }
     }
     if !batch.is_empty() {
-        commit(shared, session, batch);
+        commit(shared, session, batch, deadline);
     }
 }
 
@@ -338,6 +359,11 @@ fn leaving(shared: &Shared, refusal: &Refusal) -> Leaving {
             StopReason::Refused,
             *offset,
             format!("PostgreSQL refuses the record at {offset} even as raw bytes: {words}"),
+        )),
+        Fault::Recorded => Leaving::Problem(Problem::stop(
+            StopReason::Conflict,
+            *offset,
+            format!("the position {offset} is recorded already: {words}"),
         )),
         Fault::Addition => Leaving::Problem(Problem::database(format!(
             "something that was added to the database refuses the record at {offset}: {words}"

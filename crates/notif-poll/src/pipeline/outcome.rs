@@ -24,6 +24,18 @@ pub(crate) struct Drained {
     pub(crate) problem: Option<Problem>,
 }
 
+impl Drained {
+    /// Did it turn out that the log is not the one that was recorded?
+    pub(crate) fn met_another_log(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| {
+            matches!(
+                problem.consequence,
+                Consequence::Stop(StopReason::Diverged, _)
+            )
+        })
+    }
+}
+
 /// Why a partition could not go on in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -127,6 +139,9 @@ impl Outcome {
                 offset,
             })
         };
-        self.partitions.iter().filter_map(stop).collect()
+        let mut stops: Vec<Stop> = self.partitions.iter().filter_map(stop).collect();
+        // rows are locked in the order of (topic, partition) everywhere
+        stops.sort_by(|a, b| a.id.cmp(&b.id));
+        stops
     }
 }

@@ -248,7 +248,7 @@ fn a_position_that_is_recorded_already_stops_its_partition_and_no_other() {
     let problem = report.partition(world.topic(), 1)["problem"]
         .as_str()
         .unwrap();
-    assert!(problem.contains("recorded already"), "{problem}");
+    assert!(problem.contains("is recorded already"), "{problem}");
     assert_eq!(world.number("SELECT count(*) FROM notifications"), 26);
     assert_eq!(
         world.number("SELECT \"offset\" FROM kafka_offsets WHERE partition = 1"),

@@ -5,6 +5,8 @@
 //!
 //! `cfg(test)` says to the lints that helpers of tests are tests too: they fail by panicking.
 
+#[cfg(test)]
+mod adopt_cluster;
 // a wrong clock is preloaded, as Linux has it
 #[cfg(target_os = "linux")]
 #[cfg(test)]
@@ -18,7 +20,11 @@ mod drain;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod gap;
+#[cfg(test)]
+mod help;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -30,7 +36,11 @@ mod log_shapes;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod own_broker;
+#[cfg(test)]
+mod plan;
 #[cfg(test)]
 mod postgres_faults;
 #[cfg(test)]
@@ -42,7 +52,15 @@ mod refusal;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod retire;
+#[cfg(test)]
+mod status;
+#[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod story;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]

@@ -67,6 +67,9 @@ fn another_record_in_the_place_of_the_last_one_stops_the_partition_until_an_oper
     let stopped = json!({"offset": 1, "reason": "diverged", "at": 1});
     assert_eq!(stop(&world), stopped);
     assert_eq!(world.number("SELECT count(*) FROM capture_gaps"), 0);
+    // where the other log ends is no end of the recorded one
+    let ends = "SELECT end_offset FROM kafka_offsets WHERE partition = 0";
+    assert_eq!(world.number(ends), 2);
 
     // it stays so, whatever the witness says now
     world

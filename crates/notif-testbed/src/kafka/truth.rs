@@ -58,14 +58,13 @@ impl Kafka {
         self.read_committed_up_to(topic, most)
     }
 
-    /// The first `count` committed records of a topic that come, sorted by partition and offset: for
-    /// logs with holes, where the caller knows how many there are. Fewer cost 45 s and are what is
-    /// returned.
-    pub fn read_committed_up_to(&self, topic: &str, count: i64) -> Result<Vec<TruthRecord>> {
-        if count == 0 {
+    /// The same where it is known how many there are: it does not wait for more, also where the log
+    /// has holes. Where there are fewer, it takes the 45 seconds.
+    pub fn read_committed_up_to(&self, topic: &str, most: i64) -> Result<Vec<TruthRecord>> {
+        if most == 0 {
             return Ok(Vec::new());
         }
-        let printed = process::run(&mut self.console_consumer(topic, count), LIMIT)?
+        let printed = process::run(&mut self.console_consumer(topic, most), LIMIT)?
             .success()
             .with_context(|| format!("reading {topic} with the console consumer"))?;
         let records = printed.split_terminator(RECORD).map(|line| {

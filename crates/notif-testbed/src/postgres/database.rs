@@ -96,6 +96,11 @@ impl TestDatabase {
         })
     }
 
+    /// A database that holds what this one holds now. Nobody may be connected to this one.
+    pub fn copy(&self) -> Result<Self> {
+        Self::copy_of(&self.server, &self.name)
+    }
+
     /// Its address, as superuser.
     pub fn url(&self) -> String {
         self.server.url(&self.name)

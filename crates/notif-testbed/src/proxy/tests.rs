@@ -164,3 +164,26 @@ fn a_half_closed_connection_has_no_answers_and_still_takes_requests() -> Result<
     assert_eq!(ask(&connect(&proxy)?, b"hello")?, b"hello");
     Ok(())
 }
+
+#[test]
+fn answers_are_held_from_the_request_on_that_holds_the_bytes_for_the_last_time() -> Result<()> {
+    let proxy = Proxy::to(echo()?)?;
+    proxy.hold_answers_after(b"COMMIT", 2);
+    let mut client = connect(&proxy)?;
+    assert_eq!(ask(&client, b"BEGIN; COMMIT")?, b"BEGIN; COMMIT");
+    assert!(!proxy.holds_answers());
+    // the bytes may come in two pieces
+    assert_eq!(ask(&client, b"BEGIN; COM")?, b"BEGIN; COM");
+    client.write_all(b"MIT")?;
+    wait_until("the silence", Duration::from_secs(5), || {
+        proxy.holds_answers()
+    })?;
+    client.set_read_timeout(Some(Duration::from_millis(200)))?;
+    assert!(client.read_exact(&mut [0; 3]).is_err());
+    proxy.restore();
+    client.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut answer = [0; 3];
+    client.read_exact(&mut answer)?;
+    assert_eq!(&answer, b"MIT");
+    Ok(())
+}

@@ -11,6 +11,8 @@ pub(super) struct Health {
     down: Mutex<Option<String>>,
     /// Counts suspicions: a connection proven alive before the last one has to prove it again.
     suspicions: AtomicU64,
+    /// Counts changes of the schema that made prepared statements void: those of before are of no use.
+    schemas: AtomicU64,
 }
 
 impl Health {
@@ -20,6 +22,15 @@ impl Health {
 
     pub(super) fn suspicions(&self) -> u64 {
         self.suspicions.load(Ordering::Relaxed)
+    }
+
+    /// What was prepared before is void.
+    pub(super) fn schema_changed(&self) {
+        self.schemas.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn schemas(&self) -> u64 {
+        self.schemas.load(Ordering::Relaxed)
     }
 
     pub(super) fn down(&self) -> Option<String> {

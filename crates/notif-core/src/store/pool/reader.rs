@@ -30,6 +30,11 @@ pub struct Reader {
     broken: bool,
     /// The names of the statements that are prepared; none where they are not to be.
     kept: Option<HashMap<String, CString>>,
+    /// How many statements were ever prepared: a name is never used for another one.
+    prepared: u64,
+    /// The number of the schema that they were prepared for.
+    schema: u64,
+    encrypted: bool,
     question: Option<Question>,
     /// What the caller keeps with it, see [`Self::companion`].
     companion: Option<Box<dyn Any + Send>>,
@@ -74,6 +79,17 @@ impl Reader {
         Arc::clone(&self.socket)
     }
 
+    /// May it hold bytes that its socket does not show any more? Then [`Self::advance`] has to be
+    /// called twice before the socket is waited for: one look takes at least half of a TLS record.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// Gives it up: it does not answer.
+    pub fn give_up(&mut self) {
+        self.lost("no answer in time");
+    }
+
     /// A place for what the caller's way of waiting keeps of the socket from one question to the next.
     /// It goes when the connection goes.
     pub fn companion(&mut self) -> &mut Option<Box<dyn Any + Send>> {
@@ -107,13 +123,19 @@ impl Reader {
     /// Sends the first half of a question; the second one, where it takes two.
     fn send(&mut self, statement: &Statement) -> Result<Option<Prepared>, String> {
         let Statement { sql, types, values } = statement;
+        let schema = self.health.schemas();
+        if self.schema != schema {
+            self.kept.iter_mut().for_each(HashMap::clear);
+            self.schema = schema;
+        }
         match &self.kept {
             Some(kept) if let Some(name) = kept.get(sql) => {
                 self.connection.send_prepared(name, values)?;
                 Ok(None)
             }
             Some(kept) if kept.len() < KEPT_MAX => {
-                let name = CString::new(format!("notif_{}", kept.len())).unwrap_or_default();
+                let name = CString::new(format!("notif_{}", self.prepared)).unwrap_or_default();
+                self.prepared = self.prepared.saturating_add(1);
                 self.connection.send_prepare(&name, sql, types)?;
                 let (sql, values) = (sql.clone(), values.clone());
                 Ok(Some(Prepared { sql, name, values }))
@@ -188,6 +210,7 @@ impl Reader {
 
     fn lost(&mut self, words: &str) -> StoreError {
         self.broken = true;
+        self.question = None;
         self.health.suspect_all();
         StoreError::Unreachable(words.replace('\n', " "))
     }
@@ -202,9 +225,12 @@ impl Reader {
             "25006" => StoreError::ReadOnly(message),
             // the server is going down, or throws this session out
             _ if code.starts_with("08") || code.starts_with("57P") => self.lost(&message),
-            // what was prepared is gone, or belongs to a table that was changed since: a new
-            // connection prepares anew
-            "26000" | "0A000" => self.lost(&message),
+            // what was prepared is gone, or belongs to a table that was changed since: whoever asks
+            // again prepares anew
+            "26000" | "0A000" => {
+                self.health.schema_changed();
+                StoreError::Unreachable(message)
+            }
             _ if self.connection.is_broken() => self.lost(&message),
             _ => StoreError::Refused(message),
         }
@@ -246,6 +272,9 @@ impl Readers {
             .socket()
             .map_err(|error| StoreError::Internal(error.to_string()))?;
         Ok(Reader {
+            encrypted: connection.is_encrypted(),
+            prepared: 0,
+            schema: self.health.schemas(),
             connection,
             socket: Arc::new(socket),
             health: Arc::clone(&self.health),

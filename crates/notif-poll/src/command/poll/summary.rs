@@ -11,8 +11,8 @@ use notif_core::store::run::RunEnd;
 use notif_core::store::session::Telling;
 
 use super::Run;
-use super::facts::{Facts, Planned};
 use crate::exit::{Exit, Failure};
+use crate::facts::{Facts, Planned, observe::problem_of};
 use crate::pipeline::{Consequence, Drained, Outcome};
 use crate::report::{OutcomeName, PartitionReport, Report};
 
@@ -33,8 +33,11 @@ pub(super) fn positions(
             }
             let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
             match planned.verdict.as_ref()? {
-                // what another run does is its to tell
-                Verdict::Read { .. } | Verdict::Gap { .. } if drained.is_some_and(|d| d.left) => {
+                // what another run does is its to tell, and where another log ends says nothing of
+                // the recorded one
+                Verdict::Read { .. } | Verdict::Gap { .. }
+                    if drained.is_some_and(|d| d.left || d.met_another_log()) =>
+                {
                     None
                 }
                 Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => Some((
@@ -97,6 +100,7 @@ fn close(
     stops: &[Stop],
 ) -> Report {
     report.ended_at = Some(run.clock.now());
+    notif_core::fault_point!("before-run-end");
     let written = session.run_end(run.start.run_id, seen, stops, |gaps| {
         report.gaps = gaps.iter().map(Into::into).collect();
         if !gaps.is_empty() {
@@ -304,35 +308,4 @@ fn hanging_problem() -> String {
         "a transaction has held the end back for over {} minutes: find its producer (kafka-transactions.sh find-hanging)",
         stable_end::PATIENCE.num_minutes()
     )
-}
-
-/// Why a person must look, where one must.
-fn problem_of(verdict: &Verdict) -> Option<String> {
-    Some(match verdict {
-        Verdict::Nothing | Verdict::Read { .. } | Verdict::Gap { .. } => return None,
-        Verdict::First { .. } => "its first offset could not be stored".to_owned(),
-        Verdict::Recreated { .. } => {
-            "the topic was created anew, and again while it was taken up".to_owned()
-        }
-        Verdict::Mixed { at } => format!(
-            "the topic was created anew while it was read: the last recorded record, at {at}, is of the new log; \
-             read from its beginning, that log would be recorded twice in part"
-        ),
-        Verdict::Ahead { next, end } => format!(
-            "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
-            next.get(),
-            end.get()
-        ),
-        Verdict::OffsetsLost => "its lost offset row could not be rebuilt".to_owned(),
-        Verdict::Gone => {
-            "Kafka has it no more; nothing is written down as lost, it may come back".to_owned()
-        }
-        Verdict::Unauthorised => {
-            "Kafka does not let this user see the topic; grant Describe and Read on it".to_owned()
-        }
-        Verdict::Unreachable(why) => format!("Kafka gave no answer: {why}"),
-        Verdict::Stopped(reason) => format!(
-            "an earlier run stopped it: {reason}; notif-poll status says where, resume goes on"
-        ),
-    })
 }

@@ -1,4 +1,7 @@
-//! What a run knows of each partition, gathered from both sides, and the verdict on it.
+//! What a poll, or a plan, knows of each partition, gathered from both sides, and the verdict on it.
+
+pub(crate) mod observe;
+pub(crate) mod recreated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,15 +18,15 @@ use crate::kafka::watermark::watermarks_ask;
 
 /// One partition.
 #[derive(Debug, Clone)]
-pub(super) struct Planned {
+pub(crate) struct Planned {
     /// What is stored.
-    pub(super) memory: Memory,
+    pub(crate) memory: Memory,
     /// The whole offset row, where there is one.
-    pub(super) row: Option<OffsetRow>,
+    pub(crate) row: Option<OffsetRow>,
     /// What Kafka said.
-    pub(super) seen: Seen,
+    pub(crate) seen: Seen,
     /// What to do; `None` before planning.
-    pub(super) verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
 }
 
 impl Planned {
@@ -38,7 +41,7 @@ impl Planned {
     }
 
     /// The topic's id, where Kafka gave one.
-    pub(super) fn topic_id(&self) -> Option<&str> {
+    pub(crate) fn topic_id(&self) -> Option<&str> {
         match &self.seen {
             Seen::Present { topic_id, .. } => topic_id.as_deref(),
             _ => None,
@@ -46,7 +49,7 @@ impl Planned {
     }
 
     /// The offsets that Kafka gave.
-    pub(super) fn watermarks(&self) -> Option<Watermarks> {
+    pub(crate) fn watermarks(&self) -> Option<Watermarks> {
         match &self.seen {
             Seen::Present { watermarks, .. } => Some(*watermarks),
             _ => None,
@@ -56,11 +59,11 @@ impl Planned {
 
 /// Every partition of the run.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// By partition.
-    pub(super) partitions: BTreeMap<PartitionId, Planned>,
+    pub(crate) partitions: BTreeMap<PartitionId, Planned>,
     /// Topics asked for by name that are not there and never were.
-    pub(super) unseen_topics: Vec<String>,
+    pub(crate) unseen_topics: Vec<String>,
     /// Topics that have an offset row.
     known_topics: BTreeSet<String>,
     /// Topic ids, for partitions whose offsets are yet to be asked.
@@ -72,18 +75,23 @@ pub(super) struct Facts {
 const NOT_ASKED: &str = "not asked yet";
 
 impl Facts {
-    /// Puts together what is stored and which topics there are. A topic whose watch an operator
-    /// ended is left out altogether.
-    pub(super) fn collect(
+    /// Puts together what is stored and which topics there are. A partition whose watch an operator
+    /// ended is left out, and of a topic of which nothing is watched any more new partitions too.
+    pub(crate) fn collect(
         selection: &TopicSelection,
         rows: BTreeMap<PartitionId, OffsetRow>,
         topics: BTreeMap<String, TopicAnswer>,
     ) -> Self {
-        let retired: BTreeSet<Arc<str>> = rows
+        let retired: BTreeSet<PartitionId> = rows
             .iter()
             .filter(|(_, row)| row.retired)
-            .map(|(id, _)| Arc::clone(&id.topic))
+            .map(|(id, _)| id.clone())
             .collect();
+        let mut ended: BTreeSet<Arc<str>> =
+            retired.iter().map(|id| Arc::clone(&id.topic)).collect();
+        for (id, _) in rows.iter().filter(|(_, row)| !row.retired) {
+            ended.remove(&id.topic);
+        }
         let known_topics = rows.keys().map(|id| id.topic.to_string()).collect();
         let mut facts = Self {
             partitions: BTreeMap::new(),
@@ -110,7 +118,7 @@ impl Facts {
         }
         facts
             .partitions
-            .retain(|id, _| !retired.contains(&id.topic));
+            .retain(|id, _| !retired.contains(id) && !ended.contains(&id.topic));
         facts
     }
 
@@ -143,7 +151,7 @@ impl Facts {
     }
 
     /// Asks Kafka for the offsets of every partition that is there.
-    pub(super) fn ask_watermarks(&mut self, client: &Client, timeout: Duration) {
+    pub(crate) fn ask_watermarks(&mut self, client: &Client, timeout: Duration) {
         let there: Vec<PartitionId> = self
             .partitions
             .iter()
@@ -156,7 +164,7 @@ impl Facts {
     }
 
     /// Asks Kafka for the offsets of these partitions.
-    pub(super) fn ask_watermarks_of(
+    pub(crate) fn ask_watermarks_of(
         &mut self,
         client: &Client,
         partitions: &[PartitionId],
@@ -180,7 +188,7 @@ impl Facts {
     }
 
     /// Looks for what else is stored of partitions without an offset row.
-    pub(super) fn ask_history(&mut self, session: &mut Session) -> Result<(), StoreError> {
+    pub(crate) fn ask_history(&mut self, session: &mut Session) -> Result<(), StoreError> {
         let without: Vec<PartitionId> = self
             .partitions
             .iter()
@@ -199,14 +207,20 @@ impl Facts {
         Ok(())
     }
 
-    /// Takes the offset rows of `new` from a fresh reading.
-    pub(super) fn reload(
+    /// Takes the offset rows of `new` from a fresh reading; one that turns out to be retired is left
+    /// out.
+    pub(crate) fn reload(
         &mut self,
         mut rows: BTreeMap<PartitionId, OffsetRow>,
         new: &[PartitionId],
     ) {
         for id in new {
-            if let (Some(planned), Some(row)) = (self.partitions.get_mut(id), rows.remove(id)) {
+            let Some(row) = rows.remove(id) else {
+                continue;
+            };
+            if row.retired {
+                self.partitions.remove(id);
+            } else if let Some(planned) = self.partitions.get_mut(id) {
                 planned.memory = Memory::Row(row.stored.clone());
                 planned.row = Some(row);
             }
@@ -214,7 +228,7 @@ impl Facts {
     }
 
     /// Topics whose id is not the stored one.
-    pub(super) fn recreated_topics(&self) -> BTreeSet<String> {
+    pub(crate) fn recreated_topics(&self) -> BTreeSet<String> {
         self.partitions
             .iter()
             .filter(|(_, planned)| matches!(planned.verdict, Some(Verdict::Recreated { .. })))
@@ -223,7 +237,7 @@ impl Facts {
     }
 
     /// Takes a second answer about topics, and asks for the offsets of their partitions again.
-    pub(super) fn correct(
+    pub(crate) fn correct(
         &mut self,
         topics: BTreeMap<String, TopicAnswer>,
         client: &Client,
@@ -231,18 +245,22 @@ impl Facts {
     ) {
         let mut there = Vec::new();
         for (topic, answer) in topics {
-            let seen = match answer {
-                TopicAnswer::Present { topic_id, .. } => {
+            let (partitions, otherwise) = match answer {
+                TopicAnswer::Present {
+                    topic_id,
+                    partitions,
+                } => {
                     self.topic_ids.insert(topic.clone(), topic_id);
-                    None
+                    (partitions, Seen::Absent)
                 }
-                TopicAnswer::Elsewise(seen) => Some(seen),
+                TopicAnswer::Elsewise(seen) => (Vec::new(), seen),
             };
-            for (id, planned) in &mut self.partitions {
-                match &seen {
-                    _ if *id.topic != *topic => {}
-                    Some(seen) => planned.seen = seen.clone(),
-                    None => there.push(id.clone()),
+            let known = self.partitions.iter_mut();
+            for (id, planned) in known.filter(|(id, _)| *id.topic == *topic) {
+                if partitions.contains(&id.partition) {
+                    there.push(id.clone());
+                } else {
+                    planned.seen = otherwise.clone();
                 }
             }
         }
@@ -251,7 +269,7 @@ impl Facts {
     }
 
     /// Nothing is believed of these topics in this run.
-    pub(super) fn doubt(&mut self, topics: &BTreeSet<String>, why: &str) {
+    fn doubt(&mut self, topics: &BTreeSet<String>, why: &str) {
         for (id, planned) in &mut self.partitions {
             if topics.contains(&*id.topic) {
                 planned.seen = Seen::Unanswered(why.to_owned());
@@ -261,7 +279,7 @@ impl Facts {
     }
 
     /// Judges every partition.
-    pub(super) fn plan(&mut self) {
+    pub(crate) fn plan(&mut self) {
         for planned in self.partitions.values_mut() {
             planned.verdict = plan::verdict(&planned.memory, &planned.seen);
         }
@@ -388,6 +406,26 @@ mod tests {
         }
         facts.doubt(&BTreeSet::from(["t".to_owned()]), "no second answer");
         assert_eq!(verdicts(&facts), ["unreachable", "unreachable", "first"]);
+    }
+
+    #[test]
+    fn a_retired_partition_is_left_out_and_a_retired_topic_with_its_new_partitions() {
+        let collected = |retired: [bool; 2]| -> Vec<i32> {
+            let there = TopicAnswer::Present {
+                topic_id: None,
+                partitions: vec![0, 1, 2],
+            };
+            let rows = retired.into_iter().zip(0..).map(|(retired, number)| {
+                let (id, row) = row(number);
+                (id, OffsetRow { retired, ..row })
+            });
+            let topics = BTreeMap::from([("t".to_owned(), there)]);
+            let facts = Facts::collect(&selection(), rows.collect(), topics);
+            facts.partitions.keys().map(|id| id.partition).collect()
+        };
+        assert_eq!(collected([false, false]), [0, 1, 2]);
+        assert_eq!(collected([true, false]), [1, 2]);
+        assert!(collected([true, true]).is_empty());
     }
 
     #[test]

@@ -28,9 +28,10 @@ use notif_core::record::PartitionId;
 use notif_core::store::generation::Recreated;
 use notif_core::witness::Witness;
 
-use super::facts::{Facts, Planned};
-use super::{DESCRIBE_TIMEOUT, Run};
-use crate::deadline::WaitsFor;
+use super::{Facts, Planned};
+use crate::brokers::DESCRIBE_TIMEOUT;
+use crate::deadline::{Deadline, WaitsFor};
+use crate::kafka::Client;
 use crate::kafka::reader::records_at;
 use crate::kafka::topic::{TopicAnswer, names_describe};
 use crate::kafka::watermark::CALL_TIMEOUT;
@@ -40,26 +41,26 @@ use crate::pipeline::{Outcome, Problem};
 /// new id first and stored it: then ours is the old one. An id that differs is believed only once it
 /// was asked for after the row was read; without a second answer the topic waits for the next run,
 /// and the others go on.
-pub(super) fn believe(run: &Run, facts: &mut Facts) {
+pub(super) fn believe(client: &Client, deadline: &Deadline, facts: &mut Facts) {
     let doubtful = facts.recreated_topics();
     if doubtful.is_empty() {
         return;
     }
-    run.deadline.waiting_for(WaitsFor::Kafka);
-    let timeout = DESCRIBE_TIMEOUT.min(run.deadline.left());
-    match names_describe(&run.client, doubtful.clone(), timeout) {
-        Ok(topics) => facts.correct(topics, &run.client, run.deadline.left()),
+    deadline.waiting_for(WaitsFor::Kafka);
+    let timeout = DESCRIBE_TIMEOUT.min(deadline.left());
+    match names_describe(client, doubtful.clone(), timeout) {
+        Ok(topics) => facts.correct(topics, client, deadline.left()),
         Err(error) => {
             let why = format!("it seems to be created anew, and was not described again: {error}");
             facts.doubt(&doubtful, &why);
         }
     }
-    tell_apart(run, facts);
-    run.deadline.waiting_for(WaitsFor::Database);
+    tell_apart(client, deadline, facts);
+    deadline.waiting_for(WaitsFor::Database);
 }
 
 /// Is what was recorded last of the old log, or of the new one?
-fn tell_apart(run: &Run, facts: &mut Facts) {
+fn tell_apart(client: &Client, deadline: &Deadline, facts: &mut Facts) {
     let witnesses: Vec<(PartitionId, Witness)> = facts
         .partitions
         .iter()
@@ -72,8 +73,7 @@ fn tell_apart(run: &Run, facts: &mut Facts) {
         .iter()
         .map(|(id, witness)| (id.clone(), NextOffset::at(witness.offset)))
         .collect();
-    let found =
-        records_at(&run.client, &starts, CALL_TIMEOUT.min(run.deadline.left())).unwrap_or_default();
+    let found = records_at(client, &starts, CALL_TIMEOUT.min(deadline.left())).unwrap_or_default();
     for (id, witness) in witnesses {
         let Some(planned) = facts.partitions.get_mut(&id) else {
             continue;
@@ -104,7 +104,7 @@ fn comparable(planned: &Planned) -> Option<Witness> {
 }
 
 /// The partitions that begin a new generation.
-pub(super) fn generations(facts: &Facts) -> Vec<Recreated> {
+pub(crate) fn generations(facts: &Facts) -> Vec<Recreated> {
     facts
         .partitions
         .iter()
@@ -123,20 +123,20 @@ pub(super) fn generations(facts: &Facts) -> Vec<Recreated> {
 }
 
 /// At the end of a run that stored something: is each topic still the one that was planned for?
-pub(super) fn notice(run: &Run, facts: &Facts, outcome: &mut Outcome) {
+pub(crate) fn notice(client: &Client, deadline: &Deadline, facts: &Facts, outcome: &mut Outcome) {
     let stored: BTreeSet<String> = outcome
         .partitions
         .iter()
         .filter(|(_, drained)| drained.records > 0)
         .map(|(id, _)| id.topic.to_string())
         .collect();
-    let kafka_is_there = outcome.kafka_lost.is_none() && !run.deadline.is_over();
+    let kafka_is_there = outcome.kafka_lost.is_none() && !deadline.is_over();
     if stored.is_empty() || !kafka_is_there {
         return;
     }
-    run.deadline.waiting_for(WaitsFor::Kafka);
-    let timeout = CALL_TIMEOUT.min(run.deadline.left());
-    let answers = names_describe(&run.client, stored, timeout).unwrap_or_else(|error| {
+    deadline.waiting_for(WaitsFor::Kafka);
+    let timeout = CALL_TIMEOUT.min(deadline.left());
+    let answers = names_describe(client, stored, timeout).unwrap_or_else(|error| {
         log::info!("the topics were not described again after they were read: {error}");
         BTreeMap::new()
     });
