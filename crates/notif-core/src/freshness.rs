@@ -6,6 +6,10 @@
 //! is kept until it is reached, however many runs that takes: a topic that never rests would else
 //! never be fresh. It speaks of PostgreSQL's clock alone and cannot be compared with timestamps that
 //! producers or brokers wrote.
+//!
+//! Where that clock is set back, what lies in its future speaks of the clock as it was: the same
+//! times come again, with records in them that are not stored yet. So it is forgotten; the record is
+//! as fresh as this run finds it, and nothing is said until a run reaches a mark.
 
 use chrono::{DateTime, Utc};
 
@@ -25,7 +29,11 @@ impl Freshness {
     /// `next`.
     #[must_use]
     pub fn after_run(self, instant: DateTime<Utc>, high: EndOffset, next: NextOffset) -> Self {
-        let (mark_at, mark_offset) = self.mark.unwrap_or((instant, high));
+        let known = Self {
+            mark: self.mark.filter(|(at, _)| *at <= instant),
+            drained_through: self.drained_through.filter(|through| *through <= instant),
+        };
+        let (mark_at, mark_offset) = known.mark.unwrap_or((instant, high));
         let reached = if next.reached(high) {
             // whatever the mark says: a log that was cut never reaches an older mark again
             mark_at.max(instant)
@@ -34,13 +42,14 @@ impl Freshness {
         } else {
             return Self {
                 mark: Some((mark_at, mark_offset)),
-                ..self
+                ..known
             };
         };
         Self {
             mark: Some((instant, high)),
             drained_through: Some(
-                self.drained_through
+                known
+                    .drained_through
                     .map_or(reached, |before| before.max(reached)),
             ),
         }
@@ -89,8 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn it_never_goes_back_when_the_clock_does() {
+    fn what_lies_in_the_future_of_a_clock_that_was_set_back_is_forgotten() {
         let state = run(Freshness::default(), 100, 5, 5);
-        assert_eq!(run(state, 40, 6, 6).drained_through, Some(at(100)));
+        assert_eq!(run(state, 40, 6, 6).drained_through, Some(at(40)));
+        let unreached = run(state, 40, 9, 6);
+        assert_eq!(unreached.drained_through, None);
+        assert_eq!(unreached.mark, Some((at(40), EndOffset::at(9))));
+        assert_eq!(run(unreached, 50, 12, 10).drained_through, Some(at(40)));
     }
 }

@@ -10,6 +10,7 @@
 //! | gone | there is an offset row, but no such topic or partition |
 //! | offsets-lost | no offset row, but ranges, gaps or rows of this partition |
 //! | first | no offset row, and nothing else either: reading begins at the low offset |
+//! | mixed | the topic id is not the stored one, but the last recorded record stands in the new log |
 //! | recreated | the topic id is not the stored one (an unknown id equals any) |
 //! | ahead | next > end |
 //! | gap | next < low: Kafka deleted `next..low` before it was read |
@@ -91,6 +92,12 @@ pub enum Seen {
         /// Its offsets.
         watermarks: Watermarks,
     },
+    /// Another topic under the same name, in which the last recorded record stands where it was
+    /// recorded: it was created anew while it was read.
+    Mixed {
+        /// The offset of that record.
+        at: i64,
+    },
     /// Neither the topic nor, hence, the partition; or the topic without this partition.
     Absent,
     /// We may not see it.
@@ -132,6 +139,11 @@ pub enum Verdict {
         /// The id that it has now.
         topic_id: Option<String>,
     },
+    /// The topic was created anew while it was read: what was recorded last is of the new log.
+    Mixed {
+        /// The offset of the last recorded record.
+        at: i64,
+    },
     /// More is stored than Kafka has.
     Ahead {
         /// Where reading would go on.
@@ -160,6 +172,7 @@ impl Verdict {
             Self::Gap { .. } => "gap",
             Self::First { .. } => "first",
             Self::Recreated { .. } => "recreated",
+            Self::Mixed { .. } => "mixed",
             Self::Ahead { .. } => "ahead",
             Self::OffsetsLost => "offsets-lost",
             Self::Gone => "gone",
@@ -183,6 +196,7 @@ pub fn verdict(memory: &Memory, seen: &Seen) -> Option<Verdict> {
     let (topic_id, watermarks) = match (seen, memory) {
         (Seen::Unauthorised, _) => return Some(Verdict::Unauthorised),
         (Seen::Unanswered(why), _) => return Some(Verdict::Unreachable(why.clone())),
+        (Seen::Mixed { at }, _) => return Some(Verdict::Mixed { at: *at }),
         (Seen::Absent, Memory::Row(_)) => return Some(Verdict::Gone),
         (Seen::Absent, Memory::NoRow(_)) => return None,
         (
@@ -286,6 +300,7 @@ mod tests {
             ("nothing", row(9, Some("a")), present(0, 10, Some("a"))),
             ("nothing", row(9, None), present(0, 10, Some("b"))),
             ("nothing", row(9, Some("a")), present(0, 10, None)),
+            ("mixed", row(9, Some("a")), Seen::Mixed { at: 9 }),
             ("gone", row(9, None), Seen::Absent),
             ("none", Memory::NoRow(History::NewTopic), Seen::Absent),
             ("unauthorised", row(9, None), Seen::Unauthorised),

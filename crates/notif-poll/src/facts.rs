@@ -1,6 +1,7 @@
 //! What a poll, or a plan, knows of each partition, gathered from both sides, and the verdict on it.
 
 pub(crate) mod observe;
+pub(crate) mod recreated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -267,6 +268,16 @@ impl Facts {
         self.plan();
     }
 
+    /// Nothing is believed of these topics in this run.
+    fn doubt(&mut self, topics: &BTreeSet<String>, why: &str) {
+        for (id, planned) in &mut self.partitions {
+            if topics.contains(&*id.topic) {
+                planned.seen = Seen::Unanswered(why.to_owned());
+            }
+        }
+        self.plan();
+    }
+
     /// Judges every partition.
     pub(crate) fn plan(&mut self) {
         for planned in self.partitions.values_mut() {
@@ -370,6 +381,31 @@ mod tests {
             retired: false,
         };
         (PartitionId::new("t", partition), row)
+    }
+
+    #[test]
+    fn a_topic_that_is_doubted_does_not_hold_up_the_others() {
+        let there = |partitions: Vec<i32>| TopicAnswer::Present {
+            topic_id: None,
+            partitions,
+        };
+        let topics = BTreeMap::from([
+            ("t".to_owned(), there(vec![0, 1])),
+            ("u".to_owned(), there(vec![0])),
+        ]);
+        let mut facts = Facts::collect(&selection(), BTreeMap::from([row(0), row(1)]), topics);
+        for planned in facts.partitions.values_mut() {
+            planned.seen = Seen::Present {
+                topic_id: None,
+                watermarks: Watermarks {
+                    low: NextOffset::at(0),
+                    end: EndOffset::at(9),
+                    high: EndOffset::at(9),
+                },
+            };
+        }
+        facts.doubt(&BTreeSet::from(["t".to_owned()]), "no second answer");
+        assert_eq!(verdicts(&facts), ["unreachable", "unreachable", "first"]);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! An Apache Kafka broker of our own: broker and controller in one process, on free ports of
 //! 127.0.0.1, in a temporary folder.
 //!
-//! Its jars are in `kafka/jars.rs`, topics in `kafka/topic.rs`, producing in `kafka/produce.rs`
-//! and, by hand, `kafka/raw.rs`, the reader that shares nothing with librdkafka in `kafka/truth.rs`,
-//! listeners that ask who is there in `kafka/secure.rs`, who may do what in `kafka/acl.rs`. How the
-//! broker ends is in `supervisor.rs`. A broker so old that it needs `ZooKeeper` is set up in
-//! `kafka/zookeeper.rs`.
+//! Several of them that are one cluster are in `kafka/cluster.rs`. Its jars are in `kafka/jars.rs`,
+//! topics in `kafka/topic.rs`, producing in `kafka/produce.rs` and, by hand, `kafka/raw.rs`, the
+//! reader that shares nothing with librdkafka in `kafka/truth.rs`, listeners that ask who is there in
+//! `kafka/secure.rs`, who may do what in `kafka/acl.rs`. How the broker ends is in `supervisor.rs`. A
+//! broker so old that it needs `ZooKeeper` is set up in `kafka/zookeeper.rs`.
 
 mod acl;
+mod cluster;
 mod jars;
 mod produce;
 mod raw;
@@ -18,7 +19,7 @@ mod zookeeper;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -29,10 +30,12 @@ use rdkafka::client::DefaultClientContext;
 use uuid::Uuid;
 
 pub use self::acl::{Operation, Resource, Right};
+pub use self::cluster::Cluster;
 use self::jars::Jars;
 pub use self::produce::{Message, Producer};
 pub use self::raw::RawMessage;
 pub use self::secure::{Listener, Security, UNKNOWN_HOST};
+pub use self::topic::Led;
 pub use self::truth::TruthRecord;
 use crate::port::free_port;
 use crate::process;
@@ -96,6 +99,20 @@ pub struct Kafka {
     ports: Ports,
     /// An old broker chooses its own at its first start.
     cluster_id: OnceLock<String>,
+    /// The addresses of all brokers of the cluster, its own among them.
+    bootstrap: String,
+}
+
+/// A broker's place in its cluster.
+#[derive(Debug, Clone)]
+struct Place {
+    node: u16,
+    ports: Ports,
+    cluster_id: String,
+    /// `id@host:port` of every controller.
+    voters: String,
+    /// `host:port` of every broker.
+    bootstrap: String,
 }
 
 #[derive(Debug, Clone)]
@@ -146,14 +163,30 @@ impl Kafka {
     /// None where another process took a port between our look and the broker's: that is no failure
     /// of this broker, and other ports are as good.
     fn start_on(ports: Ports, jars: &Jars, options: &KafkaOptions) -> Result<Option<Self>> {
+        let place = Place {
+            node: 1,
+            cluster_id: new_cluster_id(),
+            voters: ports.voter(1),
+            bootstrap: ports.address(),
+            ports,
+        };
+        let broker = Self::prepare(place, jars, options)?;
+        match broker.start_and_wait() {
+            Err(_) if broker.supervisor.address_in_use() => Ok(None),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Some(broker)),
+        }
+    }
+
+    /// A broker that does not run yet.
+    fn prepare(place: Place, jars: &Jars, options: &KafkaOptions) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("notif-kafka-").tempdir()?;
-        let cluster_id = new_cluster_id();
         let (launch, properties) = if jars.needs_zookeeper() {
-            zookeeper::write_settings(folder.path(), ports.controller)?;
-            let properties = zookeeper::properties(folder.path(), &ports, &options.settings);
+            zookeeper::write_settings(folder.path(), place.ports.controller)?;
+            let properties = zookeeper::properties(folder.path(), &place.ports, &options.settings);
             (zookeeper::LAUNCH, properties)
         } else {
-            (LAUNCH, properties(folder.path(), &ports, options))
+            (LAUNCH, properties(folder.path(), &place, options))
         };
         fs::write(folder.path().join("server.properties"), properties)?;
         let security = options.security.as_ref();
@@ -164,7 +197,7 @@ impl Kafka {
         }
         let mut command: Vec<OsString> = ["sh", "-c", launch, "launch"].map(OsString::from).into();
         command.push(jars.class_path().into());
-        command.push(cluster_id.as_str().into());
+        command.push(place.cluster_id.as_str().into());
         command.extend(JVM.map(OsString::from));
         let supervisor = Supervisor::new(Plan {
             folder: folder.keep(),
@@ -174,26 +207,27 @@ impl Kafka {
             last_signal: EndSignal::Kill,
             grace_seconds: 10,
         })?;
-        let broker = Self {
+        Ok(Self {
             supervisor,
             jars: jars.clone(),
-            ports,
+            ports: place.ports,
             cluster_id: if jars.needs_zookeeper() {
                 OnceLock::new()
             } else {
-                OnceLock::from(cluster_id)
+                OnceLock::from(place.cluster_id)
             },
-        };
-        match broker.start_and_wait() {
-            Err(_) if broker.supervisor.address_in_use() => Ok(None),
-            Err(error) => Err(error),
-            Ok(()) => Ok(Some(broker)),
-        }
+            bootstrap: place.bootstrap,
+        })
+    }
+
+    /// Starts it and waits until it is ready.
+    fn start_and_wait(&self) -> Result<()> {
+        self.supervisor.start()?;
+        self.wait_until_ready()
     }
 
     /// Ready is a broker that answers a request for metadata, not one whose port is open.
-    fn start_and_wait(&self) -> Result<()> {
-        self.supervisor.start()?;
+    fn wait_until_ready(&self) -> Result<()> {
         let client: AdminClient<DefaultClientContext> = self
             .client_config()
             // the client would otherwise wait ever longer before it looks again
@@ -208,7 +242,9 @@ impl Kafka {
                 .inner()
                 .fetch_metadata(None, Duration::from_millis(500))
                 .ok()?;
-            if metadata.brokers().is_empty() {
+            // in a cluster, others may answer for it
+            let own_port = i32::from(self.ports.broker);
+            if !metadata.brokers().iter().any(|one| one.port() == own_port) {
                 return None;
             }
             client
@@ -224,9 +260,9 @@ impl Kafka {
         }
     }
 
-    /// The address of the broker, as `bootstrap.servers` takes it.
+    /// The address of the broker, or of all of its cluster, as `bootstrap.servers` takes it.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.broker)
+        self.bootstrap.clone()
     }
 
     /// The port that a proxy in front of this broker connects to; None without
@@ -267,6 +303,13 @@ impl Kafka {
     /// SIGTERM: the broker ends in order. Returns when it is gone.
     pub fn stop(&self) -> Result<()> {
         self.supervisor.end(EndSignal::Term)
+    }
+
+    /// Where the broker keeps the log of a partition. Only a stopped broker's may be changed.
+    pub fn log_folder(&self, topic: &str, partition: i32) -> PathBuf {
+        self.folder()
+            .join("data")
+            .join(format!("{topic}-{partition}"))
     }
 
     /// Starts the broker again on the same folder and ports, killing it first where it runs.
@@ -310,6 +353,15 @@ impl Ports {
             secured,
         })
     }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.broker)
+    }
+
+    /// The controller of node `id`, as `controller.quorum.voters` takes it.
+    fn voter(&self, id: u16) -> String {
+        format!("{id}@127.0.0.1:{}", self.controller)
+    }
 }
 
 /// What Kafka prints for 16 random bytes; it refuses ids of another length.
@@ -338,13 +390,13 @@ fn new_cluster_id() -> String {
         .collect()
 }
 
-fn properties(folder: &Path, ports: &Ports, options: &KafkaOptions) -> String {
+fn properties(folder: &Path, place: &Place, options: &KafkaOptions) -> String {
     let Ports {
         broker,
         controller,
         proxied,
         secured,
-    } = ports;
+    } = &place.ports;
     let [at, shown, protocols] = secured.listeners();
     let (listener, told) = match proxied {
         Some((behind, told)) => (
@@ -355,13 +407,15 @@ fn properties(folder: &Path, ports: &Ports, options: &KafkaOptions) -> String {
     };
     let own = format!(
         "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@127.0.0.1:{controller}\n\
+         node.id={node}\n\
+         controller.quorum.voters={voters}\n\
          listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}{at}\n\
          advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{told}{shown}\n\
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT{protocols}\n\
-         log.dirs={}/data\n",
-        folder.display()
+         log.dirs={folder}/data\n",
+        node = place.node,
+        voters = place.voters,
+        folder = folder.display()
     );
     let security = options.security.as_ref();
     let security = security.map_or_else(String::new, |of| of.properties(folder, secured));

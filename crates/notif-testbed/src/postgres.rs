@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use anyhow::{Context, Result, bail};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-pub use self::database::TestDatabase;
+pub use self::database::{Held, TestDatabase};
 pub use self::tls::PostgresTls;
 use crate::port::free_port;
 use crate::process;
@@ -38,14 +39,31 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Runs initdb on the first start, then becomes the server. Both are under the supervisor, so that
 /// nothing stays behind if we are killed while the cluster is being made.
 const LAUNCH: &str = r#"
-bin=$1 auth=$2 sync=$3
-shift 3
+bin=$1 auth=$2 sync=$3 primary=$4
+shift 4
 if [ ! -e data/PG_VERSION ]; then
     rm -rf data
+fi
+if [ ! -e data/PG_VERSION ] && [ -n "$primary" ]; then
+    "$bin/pg_basebackup" -D data -R -c fast -d "$primary" || exit 1
+elif [ ! -e data/PG_VERSION ]; then
     "$bin/initdb" -D data -U postgres -E UTF8 --locale=C $auth $sync || exit 1
 fi
 exec "$bin/postgres" -D data "$@"
 "#;
+
+/// Mounts the small disk where nobody else sees it, then becomes the rest of the command. The mount
+/// is gone with the last process of the server, however that ended.
+const MOUNT: &str = r#"
+size=$1 user=$2 group=$3
+shift 3
+mkdir -p small
+mount -t tmpfs -o "size=$size,mode=700,uid=$user,gid=$group" tmpfs small || exit 1
+exec "$@"
+"#;
+
+/// The small disk in the server's folder.
+const SMALL_DISK: &str = "small";
 
 /// How the server is set up.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +79,13 @@ pub struct PostgresOptions {
     pub tls: Option<PostgresTls>,
     /// A major version other than the installed one: `14`, `17` or `18`. It is fetched once.
     pub version: Option<String>,
+    /// Begin as a streaming standby of the server at this address instead of with an empty cluster.
+    pub standby_of: Option<String>,
+    /// Give the server a disk of so many MB, [`Postgres::small_disk`]. It is a tmpfs, so only root
+    /// can have one.
+    pub small_disk_mb: Option<u32>,
+    /// Further variables of the server's environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running server. Cheap to clone; it ends with its last clone and its last database.
@@ -116,8 +141,11 @@ impl Postgres {
             Programs::Archive(archive) => published::unpack(archive, folder.path())?,
         };
         let mut command = Vec::new();
+        if let Some(size) = options.small_disk_mb {
+            command.extend(with_small_disk(size)?);
+        }
         if process::is_root()? {
-            command = as_unprivileged_user(folder.path())?;
+            command.extend(as_unprivileged_user(folder.path())?);
         }
         command.extend(["sh", "-c", LAUNCH, "launch"].map(OsString::from));
         command.push(binaries.into());
@@ -130,6 +158,7 @@ impl Postgres {
             }
             .into(),
         );
+        command.push(options.standby_of.as_deref().unwrap_or_default().into());
         command.extend(settings(folder.path(), port, options));
         if let Some(tls) = &options.tls {
             tls.write(folder.path())?;
@@ -137,7 +166,11 @@ impl Postgres {
         let supervisor = Supervisor::new(Plan {
             folder: folder.keep(),
             command,
-            environment: Vec::new(),
+            environment: options
+                .environment
+                .iter()
+                .map(|(name, value)| (name.into(), Some(value.into())))
+                .collect(),
             last_signal: EndSignal::Quit,
             grace_seconds: 10,
         })?;
@@ -240,6 +273,28 @@ impl Postgres {
         TestDatabase::from_migrations(self, migrations)
     }
 
+    /// A database that is there already, on a standby or its successor.
+    pub fn existing_database(&self, name: &str) -> TestDatabase {
+        TestDatabase::existing(self, name)
+    }
+
+    /// The disk of [`PostgresOptions::small_disk_mb`]; the server alone can look into it.
+    pub fn small_disk(&self) -> PathBuf {
+        self.folder().join(SMALL_DISK)
+    }
+
+    /// Gives the small disk another size.
+    pub fn resize_small_disk(&self, megabytes: u32) -> Result<()> {
+        let server = self.process_id().context("the server never ran")?;
+        let mut mount = Command::new("nsenter");
+        mount
+            .args(["--mount", "--target", &server.to_string()])
+            .args(["mount", "-o", &format!("remount,size={megabytes}m")])
+            .arg(self.small_disk());
+        process::run(&mut mount, Duration::from_secs(10))?.success()?;
+        Ok(())
+    }
+
     /// A new database with nothing in it and this name, which stays as long as the server; gives
     /// its address.
     pub fn create_named_database(&self, name: &str) -> Result<String> {
@@ -301,6 +356,28 @@ fn as_unprivileged_user(folder: &Path) -> Result<Vec<OsString>> {
         &format!("--reuid={user}"),
         &format!("--regid={group}"),
         "--clear-groups",
+    ];
+    Ok(words.map(OsString::from).to_vec())
+}
+
+/// The words that mount the small disk in front of a command.
+fn with_small_disk(megabytes: u32) -> Result<Vec<OsString>> {
+    if !process::is_root()? {
+        bail!(
+            "a small disk for PostgreSQL is a tmpfs, and only root may mount one\n\
+             hint: run this test as root"
+        );
+    }
+    let words = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        MOUNT,
+        "mount",
+        &format!("{megabytes}m"),
+        &process::user_id(Some(USER))?.to_string(),
+        &process::group_id(USER)?.to_string(),
     ];
     Ok(words.map(OsString::from).to_vec())
 }

@@ -27,6 +27,8 @@ enum Mode {
     HalfOpen,
     /// Requests go through, answers do not.
     NoAnswers,
+    /// Each connection is closed behind so many bytes of answers.
+    Truncate(usize),
 }
 
 #[derive(Debug)]
@@ -37,6 +39,8 @@ struct State {
     trigger: Option<(Vec<u8>, usize)>,
     ended: bool,
     next_id: u64,
+    /// How many connections were closed in the middle of an answer.
+    truncated: usize,
     /// Both sockets of each connection; the one to the target is there once it is made.
     connections: HashMap<u64, Vec<TcpStream>>,
 }
@@ -81,6 +85,7 @@ impl Proxy {
                 trigger: None,
                 ended: false,
                 next_id: 0,
+                truncated: 0,
                 connections: HashMap::new(),
             }),
             changed: Condvar::new(),
@@ -136,6 +141,27 @@ impl Proxy {
     /// Forwards requests and holds the answers back: what was asked is done, and nobody learns it.
     pub fn hold_answers(&self) {
         self.set(Mode::NoAnswers);
+    }
+
+    /// Closes each connection once this many bytes of answers went over it, in the middle of one.
+    pub fn truncate_after(&self, bytes: usize) {
+        self.set(Mode::Truncate(bytes));
+    }
+
+    /// How many connections [`Proxy::truncate_after`] has closed.
+    pub fn truncated(&self) -> usize {
+        self.shared.lock().truncated
+    }
+
+    /// Ends the answers of all open connections, in order, while requests still go through: the
+    /// client sees a half-closed connection.
+    pub fn half_close(&self) {
+        for sockets in self.shared.lock().connections.values() {
+            if let Some(client) = sockets.first() {
+                // an error says that it is closed already
+                drop(client.shutdown(Shutdown::Write));
+            }
+        }
     }
 
     /// Forwards until `bytes` have come in requests `times` times; from that moment on it holds the
@@ -201,7 +227,7 @@ impl Shared {
             let held = match state.mode {
                 Mode::HalfOpen => true,
                 Mode::NoAnswers => direction == Direction::Answers,
-                Mode::Forward | Mode::Cut | Mode::Slow(_) => false,
+                Mode::Forward | Mode::Cut | Mode::Slow(_) | Mode::Truncate(_) => false,
             };
             if !held {
                 return true;
@@ -224,6 +250,21 @@ impl Shared {
                 )
             }
             _ => (available, Duration::ZERO),
+        }
+    }
+
+    /// How many of `available` bytes may go before the connection is closed, after `gone` went.
+    fn before_the_end(&self, direction: Direction, gone: usize, available: usize) -> Option<usize> {
+        let mut state = self.lock();
+        match state.mode {
+            Mode::Truncate(limit) if direction == Direction::Answers => {
+                let left = limit.saturating_sub(gone);
+                (left < available).then(|| {
+                    state.truncated = state.truncated.saturating_add(1);
+                    left
+                })
+            }
+            _ => None,
         }
     }
 
@@ -330,12 +371,19 @@ fn pump(
     shared: &Arc<Shared>,
 ) {
     let mut buffer = [0; 16 << 10];
+    let mut gone = 0_usize;
     let mut before = Vec::new();
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer) else {
             return;
         };
         let mut rest = buffer.get(..count).unwrap_or_default();
+        if let Some(last) = shared.before_the_end(direction, gone, count) {
+            // an error says that the client is gone already
+            drop(to.write_all(rest.get(..last).unwrap_or_default()));
+            return;
+        }
+        gone = gone.saturating_add(count);
         if direction == Direction::Requests {
             shared.look_for_trigger(&mut before, rest);
         }

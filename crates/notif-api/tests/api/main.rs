@@ -16,6 +16,7 @@ mod health;
 mod hostile;
 mod http;
 mod notification;
+mod odd_database;
 mod order;
 mod process;
 mod request_id;

@@ -217,8 +217,8 @@ pub struct Observation {
 /// Stores what a run saw.
 ///
 /// A row that another run is writing is left to that one, which will say itself what it saw.
-/// `drained_through` only grows: a slower run that ends later must not take
-/// back what a faster one proved.
+/// `drained_through` only grows, because a slower run that ends later must not take back what a
+/// faster one proved; but where it lies in the future, the clock was set back, and it is the run's.
 pub fn offset_observe_in_txn(
     conn: &mut PgConnection,
     seen: &[Observation],
@@ -232,7 +232,8 @@ pub fn offset_observe_in_txn(
          end_offset = n.end_offset, high_watermark = n.high_watermark, \
          low_offset = n.low_offset, end_moved_at = n.end_moved_at, \
          mark_at = n.mark_at, mark_offset = n.mark_offset, \
-         drained_through = greatest(o.drained_through, n.drained_through) \
+         drained_through = CASE WHEN o.drained_through > clock_timestamp() THEN n.drained_through \
+             ELSE greatest(o.drained_through, n.drained_through) END \
          FROM (SELECT k.topic, k.partition, n.* FROM \
                unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS n(topic_in, partition_in, \
                generation, topic_id, end_offset, high_watermark, low_offset, end_moved_at, \

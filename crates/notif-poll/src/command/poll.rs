@@ -18,7 +18,6 @@ use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::plan::Verdict;
 use notif_core::record::PartitionId;
-use notif_core::store::generation::Recreated;
 use notif_core::store::offset::{FirstOffset, OffsetRow};
 use notif_core::store::run::RunStart;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
@@ -30,7 +29,7 @@ use crate::clock::RunClock;
 use crate::config::{Config, Environment, KafkaConfig, poll_config};
 use crate::deadline::{Deadline, WaitsFor};
 use crate::exit::{Exit, Failure};
-use crate::facts::{Facts, Planned, observe};
+use crate::facts::{Facts, Planned, observe, recreated};
 use crate::kafka::{self, Client, KafkaError, mirror};
 use crate::operator;
 use crate::pipeline::{self, Outcome, Task};
@@ -170,7 +169,7 @@ fn take_up(
     if !firsts.is_empty() {
         session.offset_insert_first(run.start.run_id, &firsts)?;
     }
-    let recreated = recreated_topics(facts);
+    let recreated = recreated::generations(facts);
     if !recreated.is_empty() {
         session.generation_open(run.start.run_id, &recreated)?;
     }
@@ -189,24 +188,6 @@ fn take_up(
         }
     }
     Ok(changed)
-}
-
-fn recreated_topics(facts: &Facts) -> Vec<Recreated> {
-    facts
-        .partitions
-        .iter()
-        .filter_map(|(id, planned)| {
-            let Some(Verdict::Recreated { topic_id }) = &planned.verdict else {
-                return None;
-            };
-            Some(Recreated {
-                id: id.clone(),
-                stored: planned.row.as_ref()?.stored.clone(),
-                topic_id: topic_id.clone(),
-                low: planned.watermarks()?.low,
-            })
-        })
-        .collect()
 }
 
 fn first_offsets(facts: &Facts) -> Vec<FirstOffset> {
@@ -260,6 +241,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
     match (session, outcome) {
         (Some(session), Ok(mut outcome)) => {
             outcome.leave(&others);
+            recreated::notice(&run.client, &run.deadline, facts, &mut outcome);
             finish(run, session, facts, Some(outcome))
         }
         (Some(mut session), Err(error)) => summary::give_up(run, &mut session, &internal(error)),

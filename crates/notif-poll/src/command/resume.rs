@@ -170,6 +170,14 @@ fn decide_one(
                 "nothing was written; try again once the broker is back",
             ));
         }
+        // only a poll compares the record with a new log before it judges
+        Seen::Mixed { at } => {
+            return Err(Failure::new(
+                Exit::Internal,
+                anyhow!("{id} was compared with its new log at {at} although nobody asked"),
+                crate::exit::REPORT_IT,
+            ));
+        }
         Seen::Present {
             topic_id,
             watermarks,

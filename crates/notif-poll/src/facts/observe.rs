@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use notif_core::plan::Verdict;
 use notif_core::record::PartitionId;
 use notif_core::store::Session;
 use notif_core::store::offset::OffsetRow;
 
-use super::Facts;
-use crate::brokers;
+use super::{Facts, recreated};
 use crate::deadline::{Deadline, WaitsFor};
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
+use crate::kafka::Client;
 use crate::kafka::topic::{TopicAnswer, TopicSelection};
-use crate::kafka::{self, Client};
 
 /// What is known of each partition, with the verdict on it. The offset `rows` were read before: what
 /// Kafka is asked for here comes after them.
@@ -31,27 +29,8 @@ pub(crate) fn facts(
     deadline.waiting_for(WaitsFor::Database);
     facts.ask_history(session)?;
     facts.plan();
-    believe_ids(client, deadline, &mut facts)?;
+    recreated::believe(client, deadline, &mut facts);
     Ok(facts)
-}
-
-/// The topics were described while the offset rows were being read, so another run may have seen a
-/// new id first and stored it: then ours is the old one. An id that differs is believed only once it
-/// was asked for after the row was read.
-fn believe_ids(client: &Client, deadline: &Deadline, facts: &mut Facts) -> Result<(), Failure> {
-    let doubtful = facts.recreated_topics();
-    if doubtful.is_empty() {
-        return Ok(());
-    }
-    deadline.waiting_for(WaitsFor::Kafka);
-    let left = deadline.left();
-    let topics =
-        kafka::topic::names_describe(client, doubtful, brokers::DESCRIBE_TIMEOUT.min(left))
-            .context("a topic that seems to be created anew could not be asked for again")
-            .map_err(|error| Failure::new(Exit::Kafka, error, "the next run tries again"))?;
-    facts.correct(topics, client, deadline.left());
-    deadline.waiting_for(WaitsFor::Database);
-    Ok(())
 }
 
 /// Why a person must look, where one must.
@@ -62,6 +41,10 @@ pub(crate) fn problem_of(verdict: &Verdict) -> Option<String> {
         Verdict::Recreated { .. } => {
             "the topic was created anew, and again while it was taken up".to_owned()
         }
+        Verdict::Mixed { at } => format!(
+            "the topic was created anew while it was read: the last recorded record, at {at}, is of the new log; \
+             read from its beginning, that log would be recorded twice in part"
+        ),
         Verdict::Ahead { next, end } => format!(
             "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",
             next.get(),

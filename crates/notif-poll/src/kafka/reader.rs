@@ -1,9 +1,10 @@
 //! Reading assigned partitions: records and ends out, types of rdkafka kept in.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use notif_core::offset::NextOffset;
-use notif_core::record::PartitionId;
+use notif_core::record::{PartitionId, Record};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -95,6 +96,37 @@ impl<'c> Reader<'c> {
         }
     }
 }
+
+/// The first record at or behind an offset of each partition, `None` where the log ends before one
+/// comes. A partition without an answer in time is not in the result.
+pub(crate) fn records_at(
+    client: &Client,
+    starts: &[(PartitionId, NextOffset)],
+    timeout: Duration,
+) -> Result<HashMap<PartitionId, Option<Record>>, KafkaError> {
+    let mut reader = Reader::assign(client, starts)?;
+    let (started, mut received, mut found) = (Instant::now(), Vec::new(), HashMap::new());
+    while found.len() < starts.len() && started.elapsed() < timeout {
+        reader.receive(LOOK, &mut received);
+        for item in received.drain(..) {
+            match item {
+                Received::Record(record) => {
+                    let id = record.partition.clone();
+                    found.entry(id).or_insert(Some(record));
+                }
+                Received::EndOfPartition { id, .. } => {
+                    found.entry(id).or_insert(None);
+                }
+                Received::Problem { message, .. } => log::debug!("kafka: {message}"),
+            }
+        }
+    }
+    reader.restart(&[])?;
+    Ok(found)
+}
+
+/// How long one look into the queue waits.
+const LOOK: Duration = Duration::from_millis(20);
 
 fn own_error(error: &ClientError) -> KafkaError {
     KafkaError {

@@ -1,6 +1,6 @@
 //! What came of a run: for each partition, and in all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use notif_core::offset::NextOffset;
 use notif_core::record::PartitionId;
@@ -94,6 +94,8 @@ pub(crate) struct Outcome {
     pub(crate) unparseable: i64,
     /// The brokers were lost, and nothing more could be read.
     pub(crate) kafka_lost: Option<String>,
+    /// Topics that were created anew while they were read.
+    pub(crate) replaced: BTreeSet<String>,
     /// What has to be read again, with records of it kept as raw bytes.
     pub(crate) again: Vec<Task>,
     /// Why writing stopped.

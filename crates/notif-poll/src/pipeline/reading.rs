@@ -1,7 +1,7 @@
 //! The reader's side of the pipeline: what comes from Kafka is handed to the lanes until every
 //! partition is done, time is over, or writing failed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use notif_core::batch::{Gap, GapReason};
@@ -390,6 +390,7 @@ impl<'r> Reading<'r> {
             unparseable: sums.unparseable,
             again,
             kafka_lost: self.kafka_lost,
+            replaced: BTreeSet::new(),
             failure: self.shared.take_failure(),
         }
     }

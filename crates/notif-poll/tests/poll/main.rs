@@ -7,17 +7,25 @@
 
 #[cfg(test)]
 mod adopt_cluster;
+// a wrong clock is preloaded, as Linux has it
 #[cfg(test)]
 mod api;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod cluster;
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod cut_logs;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod failure;
-#[cfg(all(test, not(feature = "faults")))]
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fidelity;
@@ -28,7 +36,11 @@ mod help;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod kafka_faults;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod log_shapes;
 #[cfg(test)]
 mod message;
 #[cfg(test)]
@@ -36,9 +48,15 @@ mod operations;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod own_broker;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod postgres_faults;
+#[cfg(test)]
 mod python;
+#[cfg(test)]
+mod recreated;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
@@ -55,6 +73,8 @@ mod status;
 mod stopped;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod truth;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]

@@ -25,7 +25,11 @@ impl World {
     }
 
     pub(crate) fn with_partitions(count: usize, partitions: i32) -> Self {
-        let kafka = Kafka::shared();
+        Self::on(Kafka::shared(), count, partitions)
+    }
+
+    /// The same on a broker of the test's own.
+    pub(crate) fn on(kafka: &'static Kafka, count: usize, partitions: i32) -> Self {
         let topics: Vec<String> = (0..count).map(|_| unique("events")).collect();
         for topic in &topics {
             kafka.create_topic(topic, partitions).unwrap();

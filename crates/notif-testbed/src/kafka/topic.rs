@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
@@ -17,6 +18,15 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::{Kafka, REQUEST_LIMIT};
 use crate::campus;
 use crate::wait::wait_until;
+
+/// The nodes behind a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    /// The leader's node; -1 for none.
+    pub leader: i32,
+    /// The nodes that have all that is committed, sorted.
+    pub in_step: Vec<i32>,
+}
 
 impl Kafka {
     /// Makes a topic and waits until the broker leads all its partitions.
@@ -31,14 +41,67 @@ impl Kafka {
         partitions: i32,
         settings: &[(&str, &str)],
     ) -> Result<()> {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        self.create(
+            NewTopic::new(name, partitions, TopicReplication::Fixed(1)),
+            settings,
+        )
+    }
+
+    /// Makes a topic whose partitions are on these nodes of a cluster; the first of each leads.
+    pub fn create_topic_on(
+        &self,
+        name: &str,
+        replicas: &[&[i32]],
+        settings: &[(&str, &str)],
+    ) -> Result<()> {
+        let partitions = i32::try_from(replicas.len())?;
+        let placed = TopicReplication::Variable(replicas);
+        self.create(NewTopic::new(name, partitions, placed), settings)
+    }
+
+    fn create<'a>(&self, mut topic: NewTopic<'a>, settings: &[(&'a str, &'a str)]) -> Result<()> {
         for (name, value) in settings {
             topic = topic.set(name, value);
         }
+        let name = topic.name;
         let admin = self.admin()?;
         let done = block_on(admin.create_topics([&topic], &options()));
         checked(done).with_context(|| format!("creating topic {name}"))?;
-        self.wait_for_partitions(&admin, name, partitions)
+        self.wait_for_partitions(&admin, name, topic.num_partitions)
+    }
+
+    /// Who leads each partition of a topic, and who is in step with it.
+    pub fn led(&self, topic: &str) -> Result<Vec<Led>> {
+        let admin = self.admin()?;
+        let metadata = admin.inner().fetch_metadata(None, Duration::from_secs(5))?;
+        let partitions = metadata
+            .topics()
+            .iter()
+            .filter(|known| known.name() == topic)
+            .flat_map(rdkafka::metadata::MetadataTopic::partitions);
+        let mut led: Vec<(i32, Led)> = partitions
+            .map(|partition| {
+                let mut in_step = partition.isr().to_vec();
+                in_step.sort_unstable();
+                let leader = partition.leader();
+                (partition.id(), Led { leader, in_step })
+            })
+            .collect();
+        led.sort_by_key(|(partition, _)| *partition);
+        Ok(led.into_iter().map(|(_, led)| led).collect())
+    }
+
+    /// Changes settings of a topic; those that are not named go back to their defaults.
+    pub fn set_topic(&self, name: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let admin = self.admin()?;
+        for result in block_on(admin.alter_configs([&change], &options()))? {
+            result.map_err(|(_, code)| anyhow!("settings of topic {name}: {code}"))?;
+        }
+        Ok(())
     }
 
     /// Makes CampusG's ten topics.
@@ -91,6 +154,19 @@ impl Kafka {
             .inner()
             .fetch_watermarks(topic, partition, REQUEST_LIMIT)
             .with_context(|| format!("watermarks of {topic} partition {partition}"))
+    }
+
+    /// The same for each partition of a topic, in their order.
+    pub fn all_watermarks(&self, topic: &str) -> Result<Vec<(i64, i64)>> {
+        let admin = self.admin()?;
+        (0..partition_count(&admin, topic)?)
+            .map(|partition| {
+                admin
+                    .inner()
+                    .fetch_watermarks(topic, partition, REQUEST_LIMIT)
+                    .with_context(|| format!("watermarks of {topic} partition {partition}"))
+            })
+            .collect()
     }
 
     /// How many partitions a topic has; 0 where there is no such topic.

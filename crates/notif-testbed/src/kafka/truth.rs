@@ -52,8 +52,7 @@ impl Kafka {
     /// Takes about two seconds, and 45 more where the log has holes (transactions, compaction).
     pub fn read_committed(&self, topic: &str) -> Result<Vec<TruthRecord>> {
         let mut most = 0_i64;
-        for partition in 0..self.partition_count(topic)? {
-            let (low, high) = self.watermarks(topic, partition)?;
+        for (low, high) in self.all_watermarks(topic)? {
             most = most.saturating_add(high.saturating_sub(low));
         }
         self.read_committed_up_to(topic, most)

@@ -41,10 +41,27 @@ pub struct TestDatabase {
     name: String,
 }
 
+/// A transaction of [`TestDatabase::hold`]; rolled back when dropped.
+pub struct Held(#[expect(dead_code, reason = "it is held, not used")] PgConnection);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
 impl TestDatabase {
     /// A database with nothing in it.
     pub(super) fn empty(server: &Postgres) -> Result<Self> {
         Self::copy_of(server, "template0")
+    }
+
+    /// A database that somebody else made.
+    pub(super) fn existing(server: &Postgres, name: &str) -> Self {
+        Self {
+            server: server.clone(),
+            name: name.to_owned(),
+        }
     }
 
     /// A database with the migrations of `folder` applied.
@@ -109,6 +126,15 @@ impl TestDatabase {
         self.connect()?
             .batch_execute(sql)
             .with_context(|| format!("running {sql}"))
+    }
+
+    /// Runs statements in a transaction that stays open, with all its locks, as long as the result.
+    pub fn hold(&self, sql: &str) -> Result<Held> {
+        let mut connection = self.connect()?;
+        connection
+            .batch_execute(&format!("BEGIN; {sql}"))
+            .with_context(|| format!("holding {sql}"))?;
+        Ok(Held(connection))
     }
 
     /// The rows of a query, each a JSON object by column name.

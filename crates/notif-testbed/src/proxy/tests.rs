@@ -139,6 +139,33 @@ fn a_dropped_proxy_frees_its_port() -> Result<()> {
 }
 
 #[test]
+fn a_truncated_answer_ends_in_its_middle_and_the_next_connection_is_as_any_other() -> Result<()> {
+    let proxy = Proxy::to(echo()?)?;
+    proxy.truncate_after(1_000);
+    let mut client = connect(&proxy)?;
+    client.write_all(&[7; 1_500])?;
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer)?;
+    assert_eq!((answer.len(), proxy.truncated()), (1_000, 1));
+    proxy.restore();
+    let question = vec![7; 100_000];
+    assert_eq!(ask(&connect(&proxy)?, &question)?, question);
+    Ok(())
+}
+
+#[test]
+fn a_half_closed_connection_has_no_answers_and_still_takes_requests() -> Result<()> {
+    let proxy = Proxy::to(echo()?)?;
+    let mut client = connect(&proxy)?;
+    ask(&client, b"hello")?;
+    proxy.half_close();
+    assert_eq!(client.read(&mut [0; 10])?, 0);
+    client.write_all(b"hello")?;
+    assert_eq!(ask(&connect(&proxy)?, b"hello")?, b"hello");
+    Ok(())
+}
+
+#[test]
 fn answers_are_held_from_the_request_on_that_holds_the_bytes_for_the_last_time() -> Result<()> {
     let proxy = Proxy::to(echo()?)?;
     proxy.hold_answers_after(b"COMMIT", 2);

@@ -29,6 +29,9 @@ pub(super) fn positions(
             let Memory::Row(stored) = &planned.memory else {
                 return None;
             };
+            if outcome.is_some_and(|outcome| outcome.replaced.contains(&*id.topic)) {
+                return None;
+            }
             let drained = outcome.and_then(|outcome| outcome.partitions.get(id));
             match planned.verdict.as_ref()? {
                 // what another run does is its to tell, and where another log ends says nothing of
