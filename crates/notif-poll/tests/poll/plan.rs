@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use notif_testbed::kafka::Message;
 use notif_testbed::unique;
+use notif_testbed::wait::wait_until;
 use rdkafka::producer::Producer as _;
 use serde_json::{Value, json};
 
@@ -198,6 +199,11 @@ fn write_transactions(world: &World, log: impl Fn(i64) -> &'static str) {
         producer.produce(world.topic(), 0, messages).unwrap();
         producer.client().commit_transaction(limit).unwrap();
     }
+    // a commit is answered before its marker is written
+    wait_until("the last marker", limit, || {
+        world.kafka.watermarks(world.topic(), 0).unwrap().1 == 48
+    })
+    .unwrap();
 }
 
 #[test]
