@@ -58,7 +58,7 @@ pub(crate) struct Task {
 
 impl Task {
     /// How many offsets there are to read.
-    fn length(&self) -> i64 {
+    pub(crate) fn length(&self) -> i64 {
         self.from.distance_to(self.to)
     }
 

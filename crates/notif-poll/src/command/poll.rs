@@ -5,10 +5,10 @@
 //! which the fence notices, and every end that Kafka then gives is at least what any run had seen when
 //! it wrote the row.
 
+mod rounds;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -32,7 +32,7 @@ use crate::exit::{Exit, Failure};
 use crate::facts::{Facts, Planned, observe, recreated};
 use crate::kafka::{self, Client, KafkaError, mirror};
 use crate::operator;
-use crate::pipeline::{self, Outcome, Task};
+use crate::pipeline::{Outcome, Task};
 use crate::report::Report;
 
 /// What the watchdog adds to the deadline: a run without an end after that was killed.
@@ -236,7 +236,7 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
     };
     notif_core::fault_point!("after-claims");
     run.deadline.waiting_for(WaitsFor::Itself);
-    let (session, outcome) = drain(run, session, mine);
+    let (session, outcome) = rounds::drain(run, session, &mine);
     let internal = |error: KafkaError| Failure::new(Exit::Internal, error, crate::exit::REPORT_IT);
     match (session, outcome) {
         (Some(session), Ok(mut outcome)) => {
@@ -253,68 +253,6 @@ fn record(run: &Run, mut session: Session, facts: &Facts) -> Report {
             Report::failed(&internal(error))
         }
     }
-}
-
-/// A run refuses to keep more than these records as raw bytes where they are also more than one in
-/// a hundred: then it is not the data that is wrong.
-const REFUSED_MAX: usize = 100;
-
-/// Drains the tasks. Partitions with records that PostgreSQL refuses as they are come round again,
-/// from where they are stored, with those records as raw bytes.
-fn drain(
-    run: &Run,
-    session: Session,
-    tasks: Vec<Task>,
-) -> (Option<Session>, Result<Outcome, KafkaError>) {
-    let mut total = Outcome {
-        again: tasks,
-        ..Outcome::default()
-    };
-    let mut session = Some(session);
-    let mut client = ManuallyDrop::new(Arc::clone(&run.client));
-    let mut refused = 0;
-    while let Some(first) = session.take_if(|_| goes_on(run, &total)) {
-        let tasks = std::mem::take(&mut total.again);
-        let (left, outcome) = pipeline::run(
-            &client,
-            first,
-            &run.database,
-            &tasks,
-            run.start.run_id,
-            run.clock,
-            &run.deadline,
-        );
-        session = left;
-        match outcome {
-            Ok(outcome) => total.add(outcome),
-            Err(error) => return (session, Err(error)),
-        }
-        if total.again.is_empty() {
-            break;
-        }
-        // A fresh one: the old one remembers positions behind those where the reading begins now,
-        // and to believe them would be to skip what lies between.
-        match brokers::client(&run.kafka) {
-            Ok(fresh) => client = fresh,
-            Err(error) => return (session, Err(error)),
-        }
-        refused = refused.max(total.again.iter().map(|task| task.refused.len()).sum());
-        let stored = usize::try_from(total.records).unwrap_or(usize::MAX);
-        if refused > REFUSED_MAX && refused.saturating_mul(100) > stored.saturating_add(refused) {
-            total.again.clear();
-            total.failure = total.failure.or(Some(StoreError::Internal(format!(
-                "PostgreSQL refuses {refused} records, beside {stored} that it took"
-            ))));
-        }
-    }
-    (session, Ok(total))
-}
-
-fn goes_on(run: &Run, total: &Outcome) -> bool {
-    !total.again.is_empty()
-        && total.failure.is_none()
-        && total.kafka_lost.is_none()
-        && !run.deadline.is_over()
 }
 
 /// Shares the work with runs that overlap with this one: what is claimed for this run, and what

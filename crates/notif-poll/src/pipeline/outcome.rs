@@ -75,6 +75,15 @@ impl Problem {
         Self { words, consequence }
     }
 
+    /// A stop is about what is still to be read: an error names where its batch of records begins,
+    /// which may lie before that.
+    pub(crate) fn not_before(mut self, next: i64) -> Self {
+        if let Consequence::Stop(_, offset) = &mut self.consequence {
+            *offset = (*offset).max(next);
+        }
+        self
+    }
+
     pub(crate) fn stop(reason: StopReason, offset: i64, words: String) -> Self {
         let consequence = Consequence::Stop(reason, offset);
         Self { words, consequence }

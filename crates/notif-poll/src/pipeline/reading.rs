@@ -145,7 +145,7 @@ impl<'r> Reading<'r> {
                 if code == RDKafkaErrorCode::AutoOffsetReset {
                     self.follow_retention(&id, offset, reader, lanes);
                 } else {
-                    self.give_up(&id, reader, problem_of(code, offset, message));
+                    self.meet(&id, reader, offset, problem_of(code, offset, message));
                 }
             }
             Received::Problem { code, message, .. } => {
@@ -295,6 +295,26 @@ impl<'r> Reading<'r> {
         }
     }
 
+    /// A problem at `offset`. Where it is about what is recorded already, the reading for the sake of
+    /// the witness met it: then that is left out, and what is new is read.
+    fn meet(&mut self, id: &PartitionId, reader: &Reader<'_>, offset: i64, problem: Problem) {
+        let next = self
+            .drains
+            .get(id)
+            .map_or(offset, |drain| drain.next().get());
+        if offset < next && self.is_open(id) && self.heard.insert(id.clone()) {
+            log::warn!(
+                "{id}: what is recorded already cannot be read any more: {}",
+                problem.words
+            );
+            if let Err(error) = reader.restart(&self.open_starts()) {
+                self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
+            }
+            return;
+        }
+        self.give_up(id, reader, problem.not_before(next));
+    }
+
     /// Where each partition that is still being read goes on: at its witness, until that was heard.
     fn open_starts(&self) -> Vec<(PartitionId, NextOffset)> {
         self.tasks
@@ -402,7 +422,6 @@ fn problem_of(code: RDKafkaErrorCode, offset: i64, message: String) -> Problem {
     match code {
         RDKafkaErrorCode::BadMessage
         | RDKafkaErrorCode::BadCompression
-        | RDKafkaErrorCode::InvalidMessage
         | RDKafkaErrorCode::NotImplemented => Problem::stop(StopReason::Corrupt, offset, message),
         RDKafkaErrorCode::TopicAuthorizationFailed => Problem::unauthorised(),
         _ => Problem::this_run(message),

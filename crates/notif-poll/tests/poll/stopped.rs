@@ -240,7 +240,7 @@ fn a_database_that_refuses_everything_is_not_the_records_fault() {
     let report = world.poll();
     report.expect("failed", 1, 0);
     let error = report.json["error"].as_str().unwrap();
-    assert!(error.contains("refuses 150 records"), "{error}");
+    assert!(error.contains("refuses 150 records of 150"), "{error}");
     assert_eq!(
         stop(&world),
         json!({"offset": -1, "reason": null, "at": null})
