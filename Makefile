@@ -73,7 +73,6 @@ FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-covera
   -Cllvm-args=-sanitizer-coverage-trace-compares
 FUZZ_TARGETS := decoder headers
 FUZZ_BIN = $(or $(CARGO_TARGET_DIR),fuzz/target)/$(HOST)/release
-SECONDS ?= 60
 
 .PHONY: fuzz-build
 fuzz-build: ## the fuzz targets
@@ -88,7 +87,7 @@ test-fuzz: fuzz-build fuzz-seeds ## the fuzz targets once over their seeds
 	@scripts/fuzz.sh $(FUZZ_BIN) 0 $(FUZZ_TARGETS)
 
 .PHONY: fuzz
-fuzz: fuzz-build fuzz-seeds ## fuzz each target for SECONDS (60); what breaks one is kept in fuzz/artifacts
+fuzz: fuzz-build fuzz-seeds ## fuzz each target for SECONDS (300); what breaks one is kept in fuzz/artifacts
 	@scripts/fuzz.sh $(FUZZ_BIN) $(SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: bench
