@@ -60,6 +60,8 @@ mod recreated;
 #[cfg(test)]
 mod refusal;
 #[cfg(test)]
+mod reliability;
+#[cfg(test)]
 mod restore;
 #[cfg(test)]
 mod resume;

@@ -247,12 +247,12 @@ fn settings_that_the_client_cannot_use_are_exit_2() {
     let no_such_file = Way::tls(Listener::Tls, "no-such.pem");
     let wrong_password = Way::mutual("careful").with("ssl.key.password", "s3cr3t-wrong");
     let kerberos = Way::password("GSSAPI", PASSWORD);
-    let misspelt = Way::password("PLAIN", PASSWORD).with("sasl.pasword", "s3cr3t-misspelt");
+    let misspelt = Way::password("PLAIN", PASSWORD).with("sasl.pass.word", "s3cr3t-misspelt");
     for (way, says) in [
         (no_such_file, "ssl.ca.location"),
         (wrong_password, "ssl.key.password"),
         (kerberos, "GSSAPI"),
-        (misspelt, "sasl.pasword"),
+        (misspelt, "sasl.pass.word"),
     ] {
         let report = way.poll(&world);
         report.expect("failed", 2, 0);

@@ -58,7 +58,7 @@ fn no_secret_of_kafka_is_written_anywhere() {
     );
     let careful = Way::mutual("careful").with("ssl.key.password", KEY_PASSWORD);
     let unreadable = Way::mutual("careful").with("ssl.key.password", "s3cr3t-wrong");
-    let misspelt = Way::password("PLAIN", PASSWORD).with("sasl.pasword", PASSWORD);
+    let misspelt = Way::password("PLAIN", PASSWORD).with("sasl.pass.word", PASSWORD);
     let as_a_number = Way::password("PLAIN", PASSWORD).with("session.timeout.ms", PASSWORD);
     let as_a_choice = Way::password("PLAIN", PASSWORD).with("security.protocol", PASSWORD);
     let as_a_mechanism = Way::password(PASSWORD, PASSWORD);
