@@ -118,7 +118,7 @@ pub fn run_end_in_txn(conn: &mut PgConnection, end: &RunEnd) -> Result<(), Store
     .execute(conn)?;
     diesel::sql_query(
         "DELETE FROM batches WHERE batch_id IN (SELECT batch_id FROM batches WHERE rows = 0 \
-         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+         AND committed_at < clock_timestamp() - interval '30 days' ORDER BY committed_at LIMIT 1000)",
     )
     .execute(conn)?;
     Ok(())

@@ -17,11 +17,11 @@ fn collect_tests(folder: &Path, names: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|end| end == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let behind = text.split("#[test]").skip(1);
-            let named = behind.filter_map(|rest| {
+            let found = behind.filter_map(|rest| {
                 let (_, name) = rest.split_once("fn ")?;
                 Some(name.split_once('(')?.0.to_owned())
             });
-            names.extend(named);
+            names.extend(found);
         }
     }
 }
