@@ -3,7 +3,8 @@
 //! [`messages`] is the list, each entry with a name: `hostile/values.rs` has odd values,
 //! `hostile/envelopes.rs` odd members in ordinary ones, `hostile/records.rs` odd keys, headers and
 //! timestamps. [`mutations`] breaks those and ordinary events at random, without end;
-//! [`generated`] makes new ones of every kind (`hostile/generated.rs`). What a recorder is expected to make of them is not said here.
+//! [`generated()`] makes new ones of every kind (`hostile/generated.rs`). What a recorder is expected
+//! to make of them is not said here.
 
 mod envelopes;
 mod generated;
