@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use notif_testbed::campus::Campus;
 use notif_testbed::kafka::Message;
+use notif_testbed::wait_for;
 
 use crate::world::{Report, World};
 
@@ -169,7 +170,10 @@ fn send(world: &World, producer: &TransactionalProducer, values: &[&str]) {
 
 use rdkafka::producer::Producer as _;
 
+/// The marker of its end is written after its client has got the answer to it, so it is waited for.
 pub(crate) fn transaction(world: &World, values: &[&str], commit: bool) {
+    let end = || world.kafka.watermarks(world.topic(), 0).unwrap().1;
+    let marked = end() + i64::try_from(values.len()).unwrap() + 1;
     let producer = begin(world);
     send(world, &producer, values);
     if commit {
@@ -179,6 +183,10 @@ pub(crate) fn transaction(world: &World, values: &[&str], commit: bool) {
     } else {
         producer.abort_transaction(Duration::from_secs(10)).unwrap();
     }
+    wait_for("the marker", Duration::from_secs(10), || {
+        (end() >= marked).then_some(())
+    })
+    .unwrap();
 }
 
 #[test]
