@@ -173,7 +173,8 @@ use rdkafka::producer::Producer as _;
 /// The marker of its end is written after its client has got the answer to it, so it is waited for.
 pub(crate) fn transaction(world: &World, values: &[&str], commit: bool) {
     let end = || world.kafka.watermarks(world.topic(), 0).unwrap().1;
-    let marked = end() + i64::try_from(values.len()).unwrap() + 1;
+    let records = i64::try_from(values.len()).unwrap();
+    let marked = end().strict_add(records).strict_add(1);
     let producer = begin(world);
     send(world, &producer, values);
     if commit {
