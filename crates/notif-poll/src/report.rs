@@ -4,10 +4,11 @@
 use std::io::Write;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use notif_core::store::gap::UnannouncedGap;
 use serde::{Serialize, Serializer};
 
+use crate::answer;
 use crate::cli::Output;
 use crate::exit::{Exit, Failure};
 
@@ -229,9 +230,12 @@ pub(crate) fn say(line: &str) {
 }
 
 #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
-fn rfc3339<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
-        Some(time) => serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        Some(time) => serializer.serialize_str(&answer::rfc3339(*time)),
         None => serializer.serialize_none(),
     }
 }

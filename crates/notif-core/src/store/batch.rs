@@ -22,14 +22,15 @@ use super::StoreError;
 /// after 10 s. Read committed: the offset rows are locked, so nothing stronger is needed, and a
 /// server that defaults to serializable would only add failures.
 pub fn begin(conn: &mut PgConnection) -> Result<(), StoreError> {
-    conn.batch_execute(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-         SET LOCAL lock_timeout = '5s'; \
-         SET LOCAL statement_timeout = '20s'; \
-         SET LOCAL idle_in_transaction_session_timeout = '10s'",
-    )?;
+    conn.batch_execute(BEGIN)?;
     Ok(())
 }
+
+/// What [`begin`] sends.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+    SET LOCAL lock_timeout = '5s'; \
+    SET LOCAL statement_timeout = '20s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 #[derive(QueryableByName)]
 struct BatchId {

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::PgConnection;
 use r2d2::PooledConnection;
 
 use super::notification::{self, Sent};
@@ -17,7 +18,7 @@ use crate::notification::ManualNotification;
 
 use self::health::Health;
 use self::reader::Readers;
-use self::writer::{Writer, Writers};
+use self::writer::Writers;
 
 mod health;
 mod reader;
@@ -125,28 +126,26 @@ impl Pool {
         manual: ManualNotification,
         random: [u8; 10],
     ) -> Result<Sent, StoreError> {
-        self.write(|writer| {
-            writer.run(|conn| notification::notification_send(conn, manual, random))
-        })
+        self.write(|conn| notification::notification_send(conn, manual, random))
     }
 
     /// Does the schema fit a binary of version `ours`? Waits.
     pub fn schema_check(&self, ours: &str) -> Result<(), StoreError> {
-        self.write(|writer| writer.run(|conn| migrate::schema_check(conn, ours)))
+        self.write(|conn| migrate::schema_check(conn, ours))
     }
 
     /// Runs a write, once, on a connection that has just given a sign of life. After an error the
     /// connection is given up, and an open transaction with it.
     fn write<T>(
         &self,
-        write: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
+        write: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = self.writer()?;
         if writer.sign_of_life().is_err() {
             drop(writer); // goes back as broken, so that its place is free for another one
             writer = self.writer()?;
         }
-        let outcome = write(&mut writer);
+        let outcome = writer.run(write);
         if outcome.is_err() {
             writer.give_up();
         }

@@ -4,8 +4,10 @@
 //! one by one on a connection of their own, in a transaction that is never committed, and each
 //! refusal is looked at. Classes of codes: appendix "PostgreSQL Error Codes" of its manual.
 
+use super::batch::BEGIN;
 use super::error::RECORD_KEYS;
 use super::libpq::{Answer, Connection};
+use super::run::HOST_WATCH;
 use super::{DatabaseUrl, StoreError, session};
 use crate::batch::Batch;
 use crate::copy;
@@ -50,7 +52,10 @@ pub(super) fn batch_try(
 ) -> Result<Option<Vec<Refusal>>, StoreError> {
     let url = session::with_limits(url, "notif-poll");
     let mut conn = Connection::open(url.as_str()).map_err(StoreError::Unreachable)?;
+    // a client that vanished is noticed: its rows lock the positions of the batch
+    script(&mut conn, HOST_WATCH)?;
     script(&mut conn, BEGIN)?;
+    script(&mut conn, "SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT row")?;
     let insert = insert_statement();
     let mut refusals: Vec<Refusal> = Vec::new();
     for slice in &batch.slices {
@@ -82,14 +87,6 @@ pub(super) fn batch_try(
     }
     Ok(Some(refusals)) // closing the connection undoes it all
 }
-
-/// The limits are those of [`super::batch::begin`], and a client that vanished is noticed: its rows
-/// lock the positions of the batch.
-const BEGIN: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
-    SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; \
-    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE; \
-    SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '20s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '10s'; SAVEPOINT row";
 
 fn script(conn: &mut Connection, sql: &str) -> Result<(), StoreError> {
     conn.run_script(sql).map_err(StoreError::Refused)

@@ -46,13 +46,16 @@ pub fn run_begin(
 /// hours; a process that is stopped has a kernel that answers for it, so only silence tells.
 fn client_watch(conn: &mut PgConnection, deadline_seconds: f64) -> Result<(), StoreError> {
     conn.batch_execute(&format!(
-        "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; \
-         SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000; \
-         SET idle_session_timeout = '{:.0}s'",
+        "{HOST_WATCH}; SET idle_session_timeout = '{:.0}s'",
         deadline_seconds + 10.0
     ))?;
     Ok(())
 }
+
+/// Lets the server notice a client's host that vanished.
+pub(super) const HOST_WATCH: &str = "SET tcp_keepalives_idle = 5; \
+    SET tcp_keepalives_interval = 3; \
+    SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000";
 
 /// Sets the sequences right where they lie behind their tables.
 pub(super) fn sequences_heal(conn: &mut PgConnection) -> Result<(), StoreError> {

@@ -290,6 +290,11 @@ impl<'r> Reading<'r> {
             self.close_if_done(id, reader, lanes);
         }
         self.heard.insert(id.clone());
+        self.restart(reader);
+    }
+
+    /// Assigns what is still being read anew, each partition where it goes on.
+    fn restart(&mut self, reader: &Reader<'_>) {
         if let Err(error) = reader.restart(&self.open_starts()) {
             self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
         }
@@ -307,10 +312,7 @@ impl<'r> Reading<'r> {
                 "{id}: what is recorded already cannot be read any more: {}",
                 problem.words
             );
-            if let Err(error) = reader.restart(&self.open_starts()) {
-                self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
-            }
-            return;
+            return self.restart(reader);
         }
         self.give_up(id, reader, problem.not_before(next));
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use notif_core::verify::{Findings, Place};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::cli::Output;
 use crate::exit::{Exit, Failure};
-use crate::report::{complain, say};
+use crate::report::{complain, rfc3339, say};
 
 /// Why something cannot be proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -290,12 +290,4 @@ const SHOWN: usize = 3;
 fn number(count: u64, one: &str, more: &str) -> String {
     let noun = if count == 1 { one } else { more };
     format!("{count} {noun}")
-}
-
-#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
-fn rfc3339<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
-        None => serializer.serialize_none(),
-    }
 }
