@@ -252,7 +252,10 @@ impl Storm {
                 self.most(topic, *count),
             );
         }
-        let proved = compare(&self.database, &truth);
+        let proved = compare(&self.database, &truth).and_then(|records| {
+            self.world.verify(&self.database, &["--deep"]).expect(0)?;
+            Ok(records)
+        });
         tally.records = proved.unwrap_or_else(|wrong| panic!("SEED={}: {wrong}", self.seed));
         let number = |sql: &str| self.database.number(sql).unwrap();
         tally.wrote = number(
