@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::time::timeout;
 use actix_web::web;
-use notif_core::store::{DatabaseUrl, Pool, PoolOptions, Read, StoreError};
+use notif_core::store::read::Statement;
+use notif_core::store::{Answer, DatabaseUrl, Pool, PoolOptions, Read, StoreError};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, WAITING};
 
+mod line;
 mod question;
 mod socket;
+
+use self::line::Lines;
 
 /// How long a request waits for its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(2);
@@ -26,6 +30,13 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 /// An answer beyond this many bytes is made into a reply on a thread of its own: the HTTP thread has
 /// others to serve meanwhile. Below, the hand-over takes longer than the work.
 const LARGE: usize = 64 * 1024;
+/// How often libpq has to look although its socket is empty, before that is waited for.
+///
+/// Over TLS, OpenSSL takes a whole record off the socket, up to 16 KiB, and libpq takes of it what it
+/// has room for, at least 8 KiB. The rest is in no socket that could be waited for. PostgreSQL itself
+/// never ends an answer with such a record, but what stands between us and it may (stunnel, a pooler, a
+/// cloud's proxy): then the second look finds the rest.
+const LOOKS_IN_VAIN: u32 = 2;
 /// How long a write may take once it is its turn.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one answer about the database's health is good for: probes must not be a load.
@@ -36,6 +47,7 @@ const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 /// The connections of this process, and who may use them.
 pub(crate) struct Database {
     pool: Pool,
+    lines: Lines,
     reading: Arc<Semaphore>,
     writing: Arc<Semaphore>,
     queue: Semaphore,
@@ -53,10 +65,13 @@ impl Database {
             writers: writers.saturating_add(1),
             prepared_statements,
         });
+        let readers = usize::try_from(connections).unwrap_or(usize::MAX);
+        let lines = Lines::new(readers);
         Self {
             pool,
-            reading: permits(connections),
-            writing: permits(writers),
+            reading: permits(readers.saturating_sub(lines.count())),
+            lines,
+            writing: permits(usize::try_from(writers).unwrap_or(usize::MAX)),
             queue: Semaphore::new(QUEUE_MAX),
             health: Mutex::new(None),
         }
@@ -68,11 +83,35 @@ impl Database {
         read: Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
         let (statement, understand) = read?.split();
+        self.read_alone(&statement, understand).await
+    }
+
+    /// The same for a question whose answer is small and soon there: it shares a connection.
+    pub(crate) async fn read_small<T: Send + 'static>(
+        &self,
+        read: Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        let (statement, understand) = read?.split();
+        let asking = self.lines.ask(&self.pool, &statement);
+        match timeout(READ_LIMIT, asking)
+            .await
+            .map_err(|_elapsed| no_answer())?
+        {
+            Some(outcome) => Ok(understand(&outcome?)?),
+            None => self.read_alone(&statement, understand).await,
+        }
+    }
+
+    async fn read_alone<T: Send + 'static>(
+        &self,
+        statement: &Statement,
+        understand: impl FnOnce(&Answer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
         let permit = self.turn(&self.reading).await?;
-        let asking = question::ask(&self.pool, &statement, permit);
-        let (answer, permit) = timeout(READ_LIMIT, asking).await.map_err(|_elapsed| {
-            Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
-        })??;
+        let asking = question::ask(&self.pool, statement, permit);
+        let (answer, permit) = timeout(READ_LIMIT, asking)
+            .await
+            .map_err(|_elapsed| no_answer())??;
         if answer.memory() <= LARGE {
             return Ok(understand(&answer)?);
         }
@@ -155,9 +194,12 @@ pub(crate) fn writers(connections: u32) -> u32 {
     connections.div_ceil(2)
 }
 
-fn permits(connections: u32) -> Arc<Semaphore> {
-    let permits = usize::try_from(connections).unwrap_or(usize::MAX);
+fn permits(permits: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+}
+
+fn no_answer() -> Problem {
+    Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
 }
 
 fn died() -> Problem {

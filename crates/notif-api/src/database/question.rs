@@ -9,21 +9,13 @@ use notif_core::store::read::Statement;
 use notif_core::store::{Answer, Pool, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::READ_LIMIT;
 use super::socket::Socket;
+use super::{LOOKS_IN_VAIN, READ_LIMIT};
 
 /// How long to look away while the pool has no connection ready: it is making one.
 const PAUSE: Duration = Duration::from_millis(10);
 /// How often to look.
 const LOOKS: u32 = 200;
-
-/// How often libpq has to look although its socket is empty, before that is waited for.
-///
-/// Over TLS, OpenSSL takes a whole record off the socket, up to 16 KiB, and libpq takes of it what it
-/// has room for, at least 8 KiB. The rest is in no socket that could be waited for. PostgreSQL itself
-/// never ends an answer with such a record, but what stands between us and it may (stunnel, a pooler, a
-/// cloud's proxy): then the second look finds the rest.
-const LOOKS_IN_VAIN: u32 = 2;
 
 /// Asks; once more on another connection where the first turns out to be broken.
 ///
@@ -86,7 +78,7 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        let Some(mut reader) = self.reader.take().filter(|reader| reader.is_asking()) else {
+        let Some(mut reader) = self.reader.take().filter(|reader| reader.asking() > 0) else {
             return;
         };
         let permit = self.permit.take();

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
 use notif_core::store::pool::{Reader, Wait};
@@ -35,6 +36,17 @@ impl Socket {
                 Ok(Box::new(Self { registered, thread }))
             }
         }
+    }
+
+    /// The same for a caller that polls, which waits for other things as well.
+    pub(super) fn poll_changed(&self, cx: &mut Context<'_>, wait: Wait) -> Poll<io::Result<()>> {
+        if wait == Wait::ReadOrWrite
+            && let Poll::Ready(ready) = self.registered.poll_write_ready(cx)
+        {
+            return Poll::Ready(ready.map(|mut guard| guard.clear_ready()));
+        }
+        let ready = self.registered.poll_read_ready(cx);
+        ready.map(|ready| ready.map(|mut guard| guard.clear_ready()))
     }
 
     /// Leaves it with the connection.

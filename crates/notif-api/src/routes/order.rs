@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::query::{List, ORDER_ROWS_MAX, PageQuery};
-use notif_core::store::notification;
+use notif_core::store::{Read, StoreError, notification};
 
 use super::reply;
 use crate::app::App;
@@ -39,11 +39,28 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let newest = notification::order_latest(&order_id)
-        .map(|read| read.and_then(|newest| Ok(view::notification(&newest))));
-    match app.database.read(newest).await {
+    let text = match app.database.read_small(small(&order_id)).await {
+        Ok(None) => app.database.read(whole(&order_id)).await,
+        Ok(Some(text)) => Ok(text),
+        Err(problem) => Err(problem),
+    };
+    match text {
         Ok(text) => reply::one(&app, text),
         Err(Problem::NotFound(_)) => Err(Problem::NotFound("notification of this order")),
         Err(other) => Err(other),
     }
+}
+
+/// An event of more bytes is large: it must not hold up what shares its connection.
+const SMALL: i32 = 32 * 1024;
+
+/// The newest notification where it is small.
+fn small(order_id: &str) -> Result<Read<Option<Vec<u8>>>, StoreError> {
+    let newest = notification::order_latest_small(order_id, SMALL)?;
+    Ok(newest.and_then(|newest| Ok(newest.as_ref().map(view::notification))))
+}
+
+fn whole(order_id: &str) -> Result<Read<Vec<u8>>, StoreError> {
+    let newest = notification::order_latest(order_id)?;
+    Ok(newest.and_then(|newest| Ok(view::notification(&newest))))
 }

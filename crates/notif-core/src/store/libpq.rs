@@ -183,6 +183,20 @@ impl Connection {
         })
     }
 
+    /// From now on a statement may be sent before the one before it is answered. Nothing that waits can be
+    /// run any more. Reference: chapter "Pipeline Mode" of libpq's manual.
+    pub(super) fn enter_pipeline(&mut self) -> Result<(), String> {
+        // SAFETY: as in `is_broken`.
+        self.sent(unsafe { sys::PQenterPipelineMode(self.0.as_ptr()) })
+    }
+
+    /// Ends what belongs together: an error before it does no harm to what comes behind it. Pushes out
+    /// what was sent, as far as the socket takes it.
+    pub(super) fn send_sync(&mut self) -> Result<(), String> {
+        // SAFETY: as in `is_broken`.
+        self.sent(unsafe { sys::PQpipelineSync(self.0.as_ptr()) })
+    }
+
     /// Pushes out what was sent; false where the socket takes no more now.
     pub(super) fn flush(&mut self) -> Result<bool, String> {
         // SAFETY: as in `is_broken`.
@@ -208,7 +222,8 @@ impl Connection {
         unsafe { sys::PQisBusy(self.0.as_ptr()) == 0 }
     }
 
-    /// The next answer to what was sent, none once all were taken. Waits unless `is_ready`.
+    /// The next answer to what was sent; none between the answers of two statements, and once all were
+    /// taken. Waits unless `is_ready`.
     pub(super) fn take(&mut self) -> Option<Answer> {
         // SAFETY: as in `is_broken`. The result is ours, and needs its connection no more.
         NonNull::new(unsafe { sys::PQgetResult(self.0.as_ptr()) }).map(Answer)
@@ -251,6 +266,13 @@ impl Answer {
             status,
             PGRES_COMMAND_OK | PGRES_EMPTY_QUERY | PGRES_TUPLES_OK
         )
+    }
+
+    /// Is it the end of what belongs together?
+    pub(super) fn is_sync(&self) -> bool {
+        // SAFETY: as in `is_good`.
+        let status = unsafe { sys::PQresultStatus(self.0.as_ptr()) };
+        status == sys::ExecStatusType::PGRES_PIPELINE_SYNC
     }
 
     /// The server's error code, five characters; none where libpq itself made up the error.

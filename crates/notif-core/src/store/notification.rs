@@ -41,14 +41,33 @@ macro_rules! columns {
     };
 }
 
+/// The newest row of an order, with `event` as this expression has it.
+macro_rules! latest {
+    ($order_id:expr, $event:expr) => {
+        n::notifications
+            .filter(n::order_id.eq($order_id))
+            .order(n::notification_id.desc())
+            .select(columns!($event))
+            .limit(1)
+    };
+}
+
 /// The newest notification of an order.
 pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
-    let newest = n::notifications
-        .filter(n::order_id.eq(order_id))
-        .order(n::notification_id.desc())
-        .select(columns!(n::event.cast::<Text>()))
-        .limit(1);
-    read::one(&newest)
+    read::one(&latest!(order_id, n::event.cast::<Text>()))
+}
+
+/// The same, its answer small whatever the row holds: none where its event, as text, has more than
+/// `bytes_max` bytes. It is not even fetched then.
+pub fn order_latest_small(
+    order_id: &str,
+    bytes_max: i32,
+) -> Result<Read<Option<Notification>>, StoreError> {
+    let small =
+        diesel::dsl::case_when(n::event_bytes.le(bytes_max), n::event.cast::<Text>()).otherwise("");
+    let newest = read::one::<_, Notification, _>(&latest!(order_id, small))?;
+    // no JSON text is empty
+    Ok(newest.and_then(|newest| Ok(Some(newest).filter(|newest| !newest.event.is_empty()))))
 }
 
 /// One notification with all that is told of it.

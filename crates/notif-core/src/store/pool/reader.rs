@@ -1,17 +1,19 @@
 //! A connection to read with, on which no thread waits.
 //!
 //! The caller asks, waits for the socket in its own way, and lets the reader advance until it has
-//! the answer. A reader that is given back before that is closed.
+//! the answer. It may ask again meanwhile: answers come in the order of the questions, and each
+//! question is a transaction of its own, so one that fails does no harm to the next. A reader that is
+//! given back before all its answers is closed.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use r2d2::ManageConnection;
 
-use super::super::libpq::{Answer, Connection, Values};
+use super::super::libpq::{Answer, Connection};
 use super::super::read::Statement;
 use super::super::{StoreError, session};
 use super::health::Health;
@@ -19,6 +21,10 @@ use super::{PoolOptions, SESSION};
 
 /// How many statements are kept prepared a connection: more than there are different ones.
 const KEPT_MAX: usize = 200;
+
+/// How often in a row libpq may say that there is nothing although a question is under way: more is a
+/// loop.
+const NOTHINGS_MAX: u32 = 4;
 
 /// A connection of the pool.
 pub struct Reader {
@@ -35,7 +41,8 @@ pub struct Reader {
     /// The number of the schema that they were prepared for.
     schema: u64,
     encrypted: bool,
-    question: Option<Question>,
+    /// What was asked and is not answered yet, the oldest first.
+    questions: VecDeque<Question>,
     /// What the caller keeps with it, see [`Self::companion`].
     companion: Option<Box<dyn Any + Send>>,
 }
@@ -46,14 +53,8 @@ struct Question {
     asked_at: u64,
     /// What came back so far.
     answer: Option<Answer>,
-    /// What is asked once the answer is there: the statement is being prepared.
-    then: Option<Prepared>,
-}
-
-struct Prepared {
-    sql: String,
-    name: CString,
-    values: Values,
+    /// The statement that is prepared by it.
+    preparing: Option<String>,
 }
 
 /// How far a question has come.
@@ -96,9 +97,14 @@ impl Reader {
         &mut self.companion
     }
 
-    /// Is a question under way?
-    pub fn is_asking(&self) -> bool {
-        self.question.is_some()
+    /// How many questions are under way.
+    pub fn asking(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// Is it lost, and every question that is under way with it?
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Has another connection turned out to be broken since this one gave a sign of life? Then ask
@@ -109,59 +115,70 @@ impl Reader {
 
     /// Sends a question. The socket has to be waited for before [`Self::advance`].
     pub fn ask(&mut self, statement: &Statement) -> Result<Wait, StoreError> {
-        let asked = self.send(statement).and_then(|then| {
-            self.question = Some(Question {
+        let asked = self.send(statement).and_then(|preparing| {
+            self.questions.push_back(Question {
                 asked_at: self.health.suspicions(),
                 answer: None,
-                then,
+                preparing,
             });
             self.flush()
         });
         asked.map_err(|words| self.lost(&words))
     }
 
-    /// Sends the first half of a question; the second one, where it takes two.
-    fn send(&mut self, statement: &Statement) -> Result<Option<Prepared>, String> {
+    /// Sends a question; its statement, where it is prepared with it.
+    fn send(&mut self, statement: &Statement) -> Result<Option<String>, String> {
         let Statement { sql, types, values } = statement;
         let schema = self.health.schemas();
         if self.schema != schema {
             self.kept.iter_mut().for_each(HashMap::clear);
             self.schema = schema;
         }
-        match &self.kept {
+        let mut preparing = None;
+        match &mut self.kept {
             Some(kept) if let Some(name) = kept.get(sql) => {
                 self.connection.send_prepared(name, values)?;
-                Ok(None)
             }
             Some(kept) if kept.len() < KEPT_MAX => {
                 let name = CString::new(format!("notif_{}", self.prepared)).unwrap_or_default();
                 self.prepared = self.prepared.saturating_add(1);
                 self.connection.send_prepare(&name, sql, types)?;
-                let (sql, values) = (sql.clone(), values.clone());
-                Ok(Some(Prepared { sql, name, values }))
+                self.connection.send_prepared(&name, values)?;
+                // who asks the same meanwhile comes behind it
+                kept.insert(sql.clone(), name);
+                preparing = Some(sql.clone());
             }
-            _ => {
-                self.connection.send_statement(sql, types, values)?;
-                Ok(None)
-            }
+            _ => self.connection.send_statement(sql, types, values)?,
         }
+        self.connection.send_sync()?;
+        Ok(preparing)
     }
 
-    /// Goes on with a question, once the socket was ready.
+    /// Goes on once the socket was ready: takes in what it holds, and gives the answer to the oldest
+    /// question where it is whole. An error is that question's, and where the reader is broken then,
+    /// every other one's too.
     pub fn advance(&mut self) -> Result<Progress, StoreError> {
         let received = self.connection.receive();
-        let mut ready = received.map_err(|words| self.lost(&words))?;
-        while ready {
-            match (self.connection.take(), &mut self.question) {
-                (Some(next), Some(question)) => question.take(next),
-                (Some(_nobody_asked), None) => {}
-                (None, _) => {
-                    if let Some(answer) = self.answered()? {
-                        return Ok(Progress::Answered(answer));
+        received.map_err(|words| self.lost(&words))?;
+        self.next()
+    }
+
+    /// The answer to the oldest question, where it has been taken in already.
+    pub fn next(&mut self) -> Result<Progress, StoreError> {
+        let mut nothing = 0_u32;
+        while !self.questions.is_empty() && self.connection.is_ready() {
+            match self.connection.take() {
+                Some(end) if end.is_sync() => return self.answered().map(Progress::Answered),
+                Some(part) => {
+                    nothing = 0;
+                    if let Some(question) = self.questions.front_mut() {
+                        question.take(part);
                     }
                 }
+                // one stands between the answers of two statements
+                None if nothing < NOTHINGS_MAX => nothing = nothing.saturating_add(1),
+                None => return Err(self.lost("no answer to a statement")),
             }
-            ready = self.connection.is_ready();
         }
         let flushed = self.flush();
         Ok(Progress::Waiting(
@@ -169,35 +186,24 @@ impl Reader {
         ))
     }
 
-    /// All that comes back for what was sent is there: the answer, or none where the second half of
-    /// the question is asked only now.
-    fn answered(&mut self) -> Result<Option<Answer>, StoreError> {
+    /// All that comes back for the oldest question is there.
+    fn answered(&mut self) -> Result<Answer, StoreError> {
         let Some(Question {
             asked_at,
             answer: Some(answer),
-            then,
-        }) = self.question.take()
+            preparing,
+        }) = self.questions.pop_front()
         else {
             return Err(self.lost("no answer to a statement"));
         };
         if !answer.is_good() {
+            if let (Some(sql), Some(kept)) = (preparing, &mut self.kept) {
+                kept.remove(&sql);
+            }
             return Err(self.refused(&answer));
         }
-        let Some(Prepared { sql, name, values }) = then else {
-            self.alive_at = asked_at;
-            return Ok(Some(answer));
-        };
-        let sent = self.connection.send_prepared(&name, &values);
-        sent.map_err(|words| self.lost(&words))?;
-        self.question = Some(Question {
-            asked_at,
-            answer: None,
-            then: None,
-        });
-        if let Some(kept) = &mut self.kept {
-            kept.insert(sql, name);
-        }
-        Ok(None)
+        self.alive_at = asked_at;
+        Ok(answer)
     }
 
     fn flush(&mut self) -> Result<Wait, String> {
@@ -210,7 +216,7 @@ impl Reader {
 
     fn lost(&mut self, words: &str) -> StoreError {
         self.broken = true;
-        self.question = None;
+        self.questions.clear();
         self.health.suspect_all();
         StoreError::Unreachable(words.replace('\n', " "))
     }
@@ -238,7 +244,7 @@ impl Reader {
 }
 
 impl Question {
-    /// Of several statements in one text the first that failed is what matters.
+    /// Of what is prepared and what is run the first that failed is what matters.
     fn take(&mut self, next: Answer) {
         if self.answer.as_ref().is_none_or(Answer::is_good) {
             self.answer = Some(next);
@@ -268,6 +274,7 @@ impl Readers {
         connection
             .run_script(SESSION)
             .map_err(StoreError::Unreachable)?;
+        connection.enter_pipeline().map_err(StoreError::Internal)?;
         let socket = connection
             .socket()
             .map_err(|error| StoreError::Internal(error.to_string()))?;
@@ -281,7 +288,7 @@ impl Readers {
             alive_at,
             broken: false,
             kept: self.options.prepared_statements.then(HashMap::new),
-            question: None,
+            questions: VecDeque::new(),
             companion: None,
         })
     }
@@ -303,6 +310,6 @@ impl ManageConnection for Readers {
 
     fn has_broken(&self, reader: &mut Reader) -> bool {
         // an answer that nobody waited for would be taken for that to the next question
-        reader.broken || reader.question.is_some()
+        reader.broken || !reader.questions.is_empty()
     }
 }
