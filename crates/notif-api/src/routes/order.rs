@@ -51,12 +51,9 @@ pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpR
     }
 }
 
-/// An event of more bytes is large: it must not hold up what shares its connection.
-const SMALL: i32 = 32 * 1024;
-
-/// The newest notification where it is small.
+/// The newest notification where it is small: a large one must not hold up what shares its connection.
 fn small(order_id: &str) -> Result<Read<Option<Vec<u8>>>, StoreError> {
-    let newest = notification::order_latest_small(order_id, SMALL)?;
+    let newest = notification::order_latest_small(order_id)?;
     Ok(newest.and_then(|newest| Ok(newest.as_ref().map(view::notification))))
 }
 

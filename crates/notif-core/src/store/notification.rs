@@ -1,9 +1,10 @@
 //! Reading notifications, and writing a manual one. Recorded ones are written by `commit`, in bulk.
 
+use diesel::dsl::{case_when, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
-use diesel::sql_types::{Jsonb, Nullable, Text};
+use diesel::sql_types::{Bool, Jsonb, Nullable, Text};
 use uuid::Uuid;
 
 use self::cut::Cut;
@@ -58,13 +59,11 @@ pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
 }
 
 /// The same, its answer small whatever the row holds: none where its event, as text, has more than
-/// `bytes_max` bytes. It is not even fetched then.
-pub fn order_latest_small(
-    order_id: &str,
-    bytes_max: i32,
-) -> Result<Read<Option<Notification>>, StoreError> {
-    let small =
-        diesel::dsl::case_when(n::event_bytes.le(bytes_max), n::event.cast::<Text>()).otherwise("");
+/// 32 KiB. It is not even fetched then.
+pub fn order_latest_small(order_id: &str) -> Result<Read<Option<Notification>>, StoreError> {
+    // constants, not values to bind: this is asked more often than anything else
+    let small = case_when(sql::<Bool>("event_bytes <= 32768"), n::event.cast::<Text>())
+        .otherwise(sql::<Text>("''"));
     let newest = read::one::<_, Notification, _>(&latest!(order_id, small))?;
     // no JSON text is empty
     Ok(newest.and_then(|newest| Ok(Some(newest).filter(|newest| !newest.event.is_empty()))))
