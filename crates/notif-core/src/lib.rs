@@ -35,6 +35,8 @@ pub mod divergence;
 
 pub mod batch;
 
+pub mod filter;
+
 pub mod query;
 
 pub mod verify;
