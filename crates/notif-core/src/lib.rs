@@ -55,4 +55,6 @@ pub mod resume;
 
 pub mod health;
 
+pub mod timeline;
+
 pub mod store;
