@@ -26,6 +26,8 @@ pub mod refusal;
 pub mod resume;
 pub mod retire;
 pub mod run;
+#[cfg(test)]
+mod scale_tests;
 pub mod session;
 pub mod status;
 pub mod stop;
