@@ -161,7 +161,7 @@ fn the_pages_of_a_filter_are_what_it_shows_in_memory() {
         1_u32..40,
         prop_oneof![1_u32..40, Just(100_000_u32)],
     );
-    let mut runner = TestRunner::new(Config::with_cases(400));
+    let mut runner = TestRunner::new(Config::with_cases(150));
     let outcome = runner.run(&cases, |(filter, limit, examined_max)| {
         let mut asker = asker.lock().unwrap();
         let mut query = FilteredQuery {
