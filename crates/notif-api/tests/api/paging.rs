@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use notif_api::public_url::PublicUrl;
 use notif_testbed::wait_until;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -295,5 +296,25 @@ struct SetOnDrop<'a>(&'a AtomicBool);
 impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn links_are_absolute_where_an_operator_says_where_clients_come_in() {
+    let public_url = PublicUrl::parse("https://example.org/notifications/").unwrap();
+    let world = World::with(|config| config.public_url = Some(public_url));
+    let rows = [1, 2].map(|second| Row::new(second).text("order_id", "a/b c"));
+    world.sql(&insert(&rows));
+    for (path, filter) in [
+        ("/order/a%2Fb%20c", ""),
+        ("/notifications", "orderId=a%2Fb%20c&"),
+    ] {
+        let page = world.server.get(&format!("{path}?{filter}limit=1"));
+        let link = page.header("link").unwrap();
+        let absolute = format!("<https://example.org/notifications{path}?{filter}limit=1&cursor=");
+        assert!(link.starts_with(&absolute), "{link}");
+        let (_, rest) = link.split_once("org/notifications").unwrap();
+        let next = world.server.get(rest.split('>').next().unwrap());
+        assert_eq!((next.ids().len(), next.next()), (1, None));
     }
 }
