@@ -7,9 +7,11 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
+use crate::config::Config;
 use crate::database::Database;
 use crate::in_flight::InFlight;
-use crate::middleware::{access_log, problem, request_id};
+use crate::middleware::{access_log, links, problem, request_id};
+use crate::public_url::PublicUrl;
 use crate::routes;
 
 /// What every request shares.
@@ -18,15 +20,18 @@ pub(crate) struct App {
     pub(crate) database: Database,
     /// What is being sent.
     pub(crate) in_flight: InFlight,
+    /// Where clients find this API, where an operator said so.
+    pub(crate) public_url: Option<PublicUrl>,
     draining: AtomicBool,
 }
 
 impl App {
     /// An app that serves.
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, config: &Config) -> Self {
         Self {
             database,
             in_flight: InFlight::default(),
+            public_url: config.public_url.clone(),
             draining: AtomicBool::new(false),
         }
     }
@@ -57,6 +62,7 @@ pub(crate) fn service(
     actix_web::App::new()
         .app_data(app)
         .configure(routes::table)
+        .wrap(from_fn(links::links))
         // whatever the answer: it is about people, and it is what its type says
         .wrap(
             DefaultHeaders::new()

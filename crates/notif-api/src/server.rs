@@ -130,7 +130,7 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
-    let app = Data::new(App::new(database));
+    let app = Data::new(App::new(database, config));
     let draining = app.clone();
     let stop = async move {
         stop.await;

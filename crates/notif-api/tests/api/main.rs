@@ -11,17 +11,24 @@
 
 mod bad_requests;
 mod broken_database;
+mod correlation;
 mod customer;
+mod filtered;
 mod health;
 mod hostile;
 mod http;
 mod notification;
 mod odd_database;
 mod order;
+mod paging;
 mod process;
+mod raw;
+mod record;
 mod request_id;
 mod rows;
+mod runner;
 mod secure_database;
 mod send;
 mod server;
 mod slow_clients;
+mod timeline;
