@@ -27,6 +27,8 @@ pub mod freshness;
 
 pub mod stable_end;
 
+pub mod standing;
+
 pub mod copy;
 
 pub mod witness;
@@ -36,6 +38,8 @@ pub mod divergence;
 pub mod batch;
 
 pub mod query;
+
+pub mod ledger;
 
 pub mod verify;
 
