@@ -1,11 +1,15 @@
 //! The table: path, methods, handler. Nothing else.
 
 mod customer;
+mod gap;
 mod health;
+mod metrics;
 mod notification;
 mod order;
 mod reply;
+mod run;
 mod send;
+mod topic;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, ServiceConfig};
@@ -13,16 +17,24 @@ use actix_web::{FromRequest, Handler, Responder};
 
 use crate::problem::Problem;
 
+/// The pattern of the route that a request met, within the request's `app_data`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route(pub(crate) &'static str);
+
 /// Registers every route.
 pub(crate) fn table(config: &mut ServiceConfig) {
     config
         .service(read("/health", health::health))
         .service(read("/livez", health::livez))
         .service(read("/readyz", health::readyz))
+        .service(read("/metrics", metrics::get))
         .service(read("/order/{orderId}", order::list))
         .service(read("/order/{orderId}/latest", order::latest))
         .service(read("/customer/{customerId}/notifications", customer::feed))
         .service(read("/notifications/{notificationId}", notification::get))
+        .service(read("/topics", topic::list))
+        .service(read("/gaps", gap::list))
+        .service(read("/runs", run::list))
         .service(write("/send-notification", send::send))
         .default_service(web::to(async || nothing_here()));
 }
@@ -39,6 +51,7 @@ where
     F::Output: Responder + 'static,
 {
     web::resource(path)
+        .app_data(Route(path))
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(async || not_allowed("GET, HEAD")))
@@ -52,6 +65,7 @@ where
     F::Output: Responder + 'static,
 {
     web::resource(path)
+        .app_data(Route(path))
         .route(web::post().to(handler))
         .default_service(web::to(async || not_allowed("POST")))
 }

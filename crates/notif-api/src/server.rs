@@ -14,6 +14,7 @@ use crate::app::{self, App};
 use crate::config::{Config, Settings};
 use crate::database::{Database, writers};
 use crate::exit::Exit;
+use crate::freshness;
 
 /// How long open requests may take once the end has begun, seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -130,7 +131,9 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
-    let app = Data::new(App::new(database));
+    let app = Data::new(App::new(database, config));
+    let watched = app.clone();
+    let watching = actix_web::rt::spawn(async move { freshness::keep(&watched).await });
     let draining = app.clone();
     let stop = async move {
         stop.await;
@@ -148,7 +151,9 @@ pub async fn serve(
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
         .workers(config.workers)
         .listen(listener)?;
-    server.run().await
+    let ended = server.run().await;
+    watching.abort();
+    ended
 }
 
 /// One for each write, for each large answer, and for probes.

@@ -49,12 +49,7 @@ pub struct LedgerPage<T> {
 
 impl<T> LedgerPage<T> {
     /// Of rows that were read with one more than `limit`, the page; `id` is a row's number.
-    pub(crate) fn of(
-        ledger: Ledger,
-        mut rows: Vec<T>,
-        limit: u32,
-        id: impl Fn(&T) -> i64,
-    ) -> Self {
+    pub(crate) fn of(ledger: Ledger, mut rows: Vec<T>, limit: u32, id: impl Fn(&T) -> i64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);

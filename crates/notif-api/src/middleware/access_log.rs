@@ -49,7 +49,8 @@ pub(crate) async fn access_log<B: MessageBody>(
 
 /// Failures of ours stand out, probes that are answered do not.
 fn level<B>(response: &ServiceResponse<B>) -> Level {
-    let is_probe = matches!(response.request().path(), "/health" | "/livez" | "/readyz");
+    let path = response.request().path();
+    let is_probe = matches!(path, "/health" | "/livez" | "/readyz" | "/metrics");
     match response.status() {
         status if status.as_u16() == 500 => Level::Error,
         status if status.is_server_error() => Level::Warn,

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
+use notif_core::ledger::{Ledger, LedgerCursor};
 use notif_core::query::{Cursor, LIMIT_MAX, List, OFFSET_MAX};
 use percent_encoding::percent_decode;
 use uuid::Uuid;
@@ -94,6 +95,18 @@ impl Parameters {
     /// `cursor`: the id after which the page of `list` begins.
     pub(crate) fn cursor(&mut self, list: &List) -> Option<Uuid> {
         match Cursor::parse(self.value("cursor")?, list) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let hint = "hint: take it from a Link header as it stands";
+                self.refuse("cursor", format!("{error}; {hint}"));
+                None
+            }
+        }
+    }
+
+    /// `cursor`: the number of the row after which the page of `ledger` begins.
+    pub(crate) fn ledger_cursor(&mut self, ledger: Ledger) -> Option<i64> {
+        match LedgerCursor::parse(self.value("cursor")?, ledger) {
             Ok(id) => Some(id),
             Err(error) => {
                 let hint = "hint: take it from a Link header as it stands";

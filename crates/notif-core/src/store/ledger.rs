@@ -12,6 +12,8 @@ use super::{Read, StoreError, read};
 use crate::freshness::recorded_through;
 use crate::health::GOOD_ENDS;
 use crate::ledger::{Ledger, LedgerPage, LedgerQuery};
+use crate::offset::LastConsumed;
+use crate::standing::Standing;
 
 /// A watched partition, and the instant at which it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -22,6 +24,16 @@ pub struct WatchedPartition {
     /// The row.
     #[diesel(embed)]
     pub partition: PartitionStatus,
+}
+
+impl WatchedPartition {
+    /// How it stands, where Kafka's side was ever seen.
+    pub fn standing(&self) -> Option<Standing> {
+        let last = LastConsumed::new(self.partition.stored);
+        let seen = self.partition.watermarks()?;
+        let drained_through = self.partition.drained_through;
+        Some(Standing::new(last, seen, drained_through, self.now))
+    }
 }
 
 /// Every watched partition, by topic and number. More than a Kafka cluster can have are cut off.
@@ -43,7 +55,11 @@ pub fn recorded_through_get() -> Result<Read<Option<DateTime<Utc>>>, StoreError>
     let rows = read::all::<_, DrainedThrough, _>(&diesel::sql_query(
         "SELECT drained_through FROM kafka_offsets WHERE retired_at IS NULL LIMIT 200000",
     ))?;
-    Ok(rows.and_then(|rows| Ok(recorded_through(rows.into_iter().map(|row| row.drained_through)))))
+    Ok(rows.and_then(|rows| {
+        Ok(recorded_through(
+            rows.into_iter().map(|row| row.drained_through),
+        ))
+    }))
 }
 
 /// A page of the ledger of losses.

@@ -87,7 +87,9 @@ impl PartitionStatus {
     pub fn last_record_at(&self) -> Option<DateTime<Utc>> {
         self.witness_offset?;
         let recorded_at = self.updated_at;
-        Some(notification::believable(self.witness_timestamp_ms, recorded_at).unwrap_or(recorded_at))
+        Some(
+            notification::believable(self.witness_timestamp_ms, recorded_at).unwrap_or(recorded_at),
+        )
     }
 }
 
