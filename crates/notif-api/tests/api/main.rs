@@ -11,17 +11,25 @@
 
 mod bad_requests;
 mod broken_database;
+mod compression;
+mod cors;
 mod customer;
+mod etag;
+mod freshness;
+mod gaps;
 mod health;
 mod hostile;
 mod http;
+mod ledger_rows;
 mod notification;
 mod odd_database;
 mod order;
 mod process;
 mod request_id;
 mod rows;
+mod runs;
 mod secure_database;
 mod send;
 mod server;
 mod slow_clients;
+mod topics;
