@@ -21,6 +21,7 @@ mod health;
 mod hostile;
 mod http;
 mod ledger_rows;
+mod metrics;
 mod notification;
 mod odd_database;
 mod order;

@@ -31,15 +31,19 @@ fn topics_are_shown_with_all_that_is_known_of_their_partitions() {
         ("witness_timestamp_ms", "1767607190123"),
         ("drained_through", "'2026-01-05T10:00:00.123456Z'"),
     ];
-    world.sql(&partition("orders", 0, 99, &seen));
     let stopped = [
         ("topic_generation", "2"),
         ("stopped_reason", "'diverged'"),
         ("stopped_at", "'2026-01-05T11:00:00Z'"),
         ("stopped_offset", "43"),
     ];
-    world.sql(&partition("orders", 1, 42, &stopped));
-    world.sql(&partition("payments \"x\"", 0, -1, &[]));
+    // at once: the freshness of some of them must not be seen
+    let rows = [
+        partition("orders", 0, 99, &seen),
+        partition("orders", 1, 42, &stopped),
+        partition("payments \"x\"", 0, -1, &[]),
+    ];
+    world.sql(&rows.concat());
     assert_snapshot!(world.server.get("/topics"));
 }
 
