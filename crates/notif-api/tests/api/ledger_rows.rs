@@ -61,5 +61,5 @@ pub(crate) fn gap(reason: &str) -> String {
 }
 
 fn listed(items: &[&str]) -> String {
-    items.iter().map(|item| format!(", {item}")).collect()
+    items.iter().flat_map(|item| [", ", item]).collect()
 }

@@ -15,6 +15,9 @@ use crate::ledger::{Ledger, LedgerPage, LedgerQuery};
 use crate::offset::LastConsumed;
 use crate::standing::Standing;
 
+#[cfg(test)]
+mod plan_tests;
+
 /// A watched partition, and the instant at which it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct WatchedPartition {

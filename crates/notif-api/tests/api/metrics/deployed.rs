@@ -29,8 +29,9 @@ fn promtool(arguments: &[&str], name: &str, text: &str) -> String {
     } else {
         promtool.arg(&file);
     }
-    let finished = run(&mut promtool, Duration::from_secs(60))
-        .expect("promtool; hint: make tools fetches it, and puts it on PATH");
+    let finished = run(&mut promtool, Duration::from_secs(60)).unwrap_or_else(|error| {
+        panic!("promtool: {error}; hint: `make tools` fetches it, `make` has it on PATH")
+    });
     let said = format!("{}{}", finished.stdout, finished.stderr);
     assert!(finished.status.success(), "{said}");
     said
