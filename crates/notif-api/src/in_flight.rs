@@ -31,6 +31,22 @@ impl InFlight {
     /// Makes a reply of `text`, where there is room. One alone always has: there would be no way to
     /// ever send it.
     pub(crate) fn reply(&self, text: Vec<u8>) -> Result<Reply, Problem> {
+        let (reply, before) = self.count(text);
+        if before > 0 && before.saturating_add(reply.bytes) > BYTES_MAX {
+            return Err(Problem::Busy(
+                "too much is being sent to clients that read slowly",
+            ));
+        }
+        Ok(reply)
+    }
+
+    /// Makes a reply whether there is room or not: it tells those who must know that there is none.
+    pub(crate) fn urgent_reply(&self, text: Vec<u8>) -> Reply {
+        self.count(text).0
+    }
+
+    /// A reply that is counted, and how many bytes there were before it.
+    fn count(&self, text: Vec<u8>) -> (Reply, usize) {
         let bytes = text.len();
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         let reply = Reply {
@@ -38,12 +54,7 @@ impl InFlight {
             bytes,
             all: Arc::clone(&self.0),
         };
-        if before > 0 && before.saturating_add(bytes) > BYTES_MAX {
-            return Err(Problem::Busy(
-                "too much is being sent to clients that read slowly",
-            ));
-        }
-        Ok(reply)
+        (reply, before)
     }
 }
 

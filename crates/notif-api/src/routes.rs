@@ -39,6 +39,11 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .default_service(web::to(async || nothing_here()));
 }
 
+/// Is it an address that machines ask for all the time, to see how we are?
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/health" | "/livez" | "/readyz" | "/metrics")
+}
+
 fn nothing_here() -> Result<String, Problem> {
     Err(Problem::NoSuchRoute)
 }

@@ -132,8 +132,7 @@ pub async fn serve(
         config.prepared_statements,
     );
     let app = Data::new(App::new(database, config));
-    let watched = app.clone();
-    let watching = actix_web::rt::spawn(async move { freshness::keep(&watched).await });
+    freshness::keep_up(&app);
     let draining = app.clone();
     let stop = async move {
         stop.await;
@@ -151,9 +150,7 @@ pub async fn serve(
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
         .workers(config.workers)
         .listen(listener)?;
-    let ended = server.run().await;
-    watching.abort();
-    ended
+    server.run().await
 }
 
 /// One for each write, for each large answer, and for probes.

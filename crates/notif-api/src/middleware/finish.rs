@@ -13,10 +13,11 @@ use actix_web::{Error, ResponseError as _};
 
 use crate::app::App;
 use crate::etag::{ETag, Known};
-use crate::freshness::RECORDED_THROUGH;
+use crate::freshness::{self, RECORDED_THROUGH};
 use crate::gzip;
 use crate::in_flight::Reply;
 use crate::problem::Problem;
+use crate::routes;
 use crate::unsent::Unsent;
 
 /// When the next poll is to be expected, seconds: clients that ask more often learn nothing new.
@@ -32,6 +33,12 @@ pub(crate) async fn finish<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(app) = request.app_data::<Data<App>>()
+        && !routes::is_probe(request.path())
+    {
+        // before the answer is made: it has a good chance to be there in time
+        freshness::keep_up(app);
+    }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let unsent = response.response_mut().extensions_mut().remove::<Unsent>();
     let Some(unsent) = unsent else {

@@ -9,13 +9,13 @@ use crate::metrics;
 use crate::problem::Problem;
 use crate::unsent::Unsent;
 
-/// `GET /metrics`: 200 whatever is wrong with the database; then without what only it knows.
+/// `GET /metrics`: 200 whatever is wrong. Where the database does not answer it tells the rest.
 pub(super) async fn get(app: Data<App>) -> Result<HttpResponse, Problem> {
     let text = metrics::text(&app).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, metrics::CONTENT_TYPE));
     let unsent = Unsent {
-        reply: app.in_flight.reply(text.into_bytes())?,
+        reply: app.in_flight.urgent_reply(text.into_bytes()),
         is_recorded: false,
     };
     Ok(unsent.within(response))
