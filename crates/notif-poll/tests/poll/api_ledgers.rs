@@ -8,8 +8,14 @@ use serde_json::{Value, json};
 use crate::api::{Api, Client};
 use crate::world::World;
 
-fn ask(client: &mut Client, path: &str) -> Value {
+fn ask(client: &mut Client, path: &str) -> Vec<Value> {
     serde_json::from_slice(&client.get(path).body).unwrap()
+}
+
+/// These members of each object.
+fn members(objects: &[Value], names: &[&str]) -> Vec<Value> {
+    let of = |object: &Value| names.iter().map(|name| object[name].clone()).collect();
+    objects.iter().map(of).collect()
 }
 
 #[test]
@@ -20,83 +26,30 @@ fn topics_runs_gaps_and_freshness_are_those_of_the_polls() {
     world.poll().expect("drained", 0, 4);
     world.kafka.produce(topic, 0, vec!["{}"; 10]).unwrap();
     world.kafka.delete_records(topic, &[(0, 9)]).unwrap();
-    let told = world.poll();
-    told.expect("gap", 6, 5);
+    world.poll().expect("gap", 6, 5);
 
     let api = Api::of(&world);
     let mut client = api.client();
-    let topics = ask(&mut client, "/topics");
-    let one = &topics[0];
-    assert_eq!(one["topic"], topic);
-    assert!(one["topicId"].is_string(), "{topics}");
-    let partitions = one["partitions"].as_array().unwrap();
-    let stands = |partition: &Value| {
-        let of = |name: &str| partition[name].clone();
-        json!([
-            of("storedOffset"),
-            of("endOffset"),
-            of("lowOffset"),
-            of("lag"),
-            of("lagSeconds"),
-            of("lossMargin")
-        ])
-    };
-    assert_eq!(
-        partitions.iter().map(stands).collect::<Vec<_>>(),
-        [json!([13, 14, 9, 0, 0, 5]), json!([-1, 0, 0, 0, 0, 0])],
-        "{topics}"
-    );
-    assert!(partitions[0]["lastRecordAt"].is_string() && partitions[1]["lastRecordAt"].is_null());
-
-    // the header says what the stalest partition does
-    let drained = partitions
-        .iter()
-        .map(|one| one["drainedThrough"].as_str().unwrap());
-    let through = drained.min().unwrap().to_owned();
-    wait_for("the freshness", Duration::from_secs(20), || {
-        let page = client.get("/order/o-1");
-        (page.recorded_through.as_ref() == Some(&through)).then_some(())
-    })
-    .unwrap();
-
+    topics_and_freshness(topic, &mut client);
     let runs = ask(&mut client, "/runs?limit=2");
-    let run = |run: &Value| {
-        json!([
-            run["state"],
-            run["outcome"],
-            run["exitCode"],
-            run["exitCodes"],
-            run["records"]
-        ])
-    };
     assert_eq!(
-        runs.as_array().unwrap().iter().map(run).collect::<Vec<_>>(),
+        members(
+            &runs,
+            &["state", "outcome", "exitCode", "exitCodes", "records"]
+        ),
         [
             json!(["ended", "gap", 6, [6], 5]),
             json!(["ended", "drained", 0, [0], 4])
-        ],
-        "{runs}"
+        ]
     );
     let gaps = ask(&mut client, "/gaps");
-    let gap = &gaps[0];
     assert_eq!(
-        (
-            &gap["firstOffset"],
-            &gap["lastOffset"],
-            &gap["reason"],
-            &gap["by"],
-            &gap["runId"]
+        members(
+            &gaps,
+            &["firstOffset", "lastOffset", "reason", "by", "runId"]
         ),
-        (
-            &json!(4),
-            &json!(8),
-            &json!("retention"),
-            &json!("notif-poll"),
-            &runs[0]["id"]
-        ),
-        "{gaps}"
+        [json!([4, 8, "retention", "notif-poll", runs[0]["id"]])]
     );
-
     let metrics = String::from_utf8(client.get("/metrics").body).unwrap();
     for line in [
         format!(r#"notif_partition_records_total{{topic="{topic}",partition="0"}} 9"#),
@@ -110,4 +63,36 @@ fn topics_runs_gaps_and_freshness_are_those_of_the_polls() {
             "{line}: {metrics}"
         );
     }
+}
+
+fn topics_and_freshness(topic: &str, client: &mut Client) {
+    let topics = ask(client, "/topics");
+    assert_eq!(topics.len(), 1, "{topics:?}");
+    assert_eq!(topics[0]["topic"], topic);
+    assert!(topics[0]["topicId"].is_string(), "{topics:?}");
+    let partitions = topics[0]["partitions"].as_array().unwrap();
+    let names = [
+        "storedOffset",
+        "endOffset",
+        "lowOffset",
+        "lag",
+        "lagSeconds",
+        "lossMargin",
+    ];
+    assert_eq!(
+        members(partitions, &names),
+        [json!([13, 14, 9, 0, 0, 5]), json!([-1, 0, 0, 0, 0, 0])]
+    );
+    assert!(partitions[0]["lastRecordAt"].is_string(), "{topics:?}");
+    assert!(partitions[1]["lastRecordAt"].is_null(), "{topics:?}");
+    // the header says what the stalest partition does
+    let drained = partitions
+        .iter()
+        .map(|one| one["drainedThrough"].as_str().unwrap());
+    let through = drained.min().unwrap();
+    wait_for("the freshness", Duration::from_secs(20), || {
+        let page = client.get("/order/o-1");
+        (page.recorded_through.as_deref() == Some(through)).then_some(())
+    })
+    .unwrap();
 }
