@@ -4,13 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::freshness::Freshness;
 use crate::in_flight::InFlight;
-use crate::middleware::{access_log, links, problem, request_id};
+use crate::metrics::Metrics;
+use crate::middleware::{access_log, cors, finish, links, metrics, problem, request_id};
+use crate::origins::Origins;
 use crate::public_url::PublicUrl;
 use crate::routes;
 
@@ -22,6 +26,14 @@ pub(crate) struct App {
     pub(crate) in_flight: InFlight,
     /// Where clients find this API, where an operator said so.
     pub(crate) public_url: Option<PublicUrl>,
+    /// How fresh the record is.
+    pub(crate) freshness: Freshness,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// The pause between two polls, where it is known.
+    pub(crate) poll_interval: Option<HeaderValue>,
+    /// The other origins whose pages may read the replies.
+    cors_origins: Origins,
     draining: AtomicBool,
 }
 
@@ -32,6 +44,10 @@ impl App {
             database,
             in_flight: InFlight::default(),
             public_url: config.public_url.clone(),
+            freshness: Freshness::default(),
+            metrics: Metrics::default(),
+            poll_interval: config.poll_interval.map(HeaderValue::from),
+            cors_origins: config.cors_origins.clone(),
             draining: AtomicBool::new(false),
         }
     }
@@ -59,10 +75,15 @@ pub(crate) fn service(
         InitError = (),
     >,
 > {
+    let cors = cors::cors(&app.cors_origins);
     actix_web::App::new()
         .app_data(app)
         .configure(routes::table)
         .wrap(from_fn(links::links))
+        .wrap(from_fn(finish::finish))
+        // around everything that may refuse, so that a page can read why; it answers preflights, which
+        // carry no token
+        .wrap(cors)
         // whatever the answer: it is about people, and it is what its type says
         .wrap(
             DefaultHeaders::new()
@@ -73,5 +94,6 @@ pub(crate) fn service(
         .wrap(from_fn(problem::problem))
         // within the id, so that the line has one
         .wrap(from_fn(access_log::access_log))
+        .wrap(from_fn(metrics::metrics))
         .wrap(from_fn(request_id::request_id))
 }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 
+use crate::origins::Origins;
 use crate::public_url::PublicUrl;
 
 /// Serves recorded notifications over REST.
@@ -57,6 +58,17 @@ pub struct Cli {
     #[arg(long, env = "PUBLIC_URL", hide_env_values = true, value_name = "URL",
           value_parser = PublicUrl::parse)]
     pub public_url: Option<PublicUrl>,
+    /// Other origins whose pages may read the replies, separated by commas, as in
+    /// `https://app.example.org` [default: none].
+    #[arg(long, env = "CORS_ORIGINS", hide_env_values = true, value_name = "ORIGINS",
+          value_parser = Origins::parse)]
+    pub cors_origins: Option<Origins>,
+
+    /// The pause between two polls, as `poll_worker.sh` has it. Where it is set, clients are told
+    /// (`X-Poll-Interval`): to ask more often tells them nothing new.
+    #[arg(long, env = "KAFKA_POLL_INTERVAL_SECONDS", hide_env_values = true, value_name = "SECONDS",
+          value_parser = poll_interval)]
+    pub kafka_poll_interval_seconds: Option<PollInterval>,
 
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info,actix_server=warn", value_parser = trimmed,
@@ -94,6 +106,10 @@ pub enum Switch {
     Off,
 }
 
+/// The pause between two polls, seconds; none where the text is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollInterval(pub Option<u32>);
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -125,6 +141,17 @@ fn workers(text: &str) -> Result<u16, String> {
     match number(text)? {
         workers @ 1..=256 => Ok(workers),
         _ => Err("must be from 1 to 256".to_owned()),
+    }
+}
+
+/// The bounds are those of `poll_worker.sh`, which takes an empty text for none too.
+fn poll_interval(text: &str) -> Result<PollInterval, String> {
+    if text.trim().is_empty() {
+        return Ok(PollInterval(None));
+    }
+    match number(text)? {
+        seconds @ 1..=86_400 => Ok(PollInterval(Some(seconds))),
+        _ => Err("must be from 1 to 86400".to_owned()),
     }
 }
 

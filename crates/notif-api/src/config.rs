@@ -7,7 +7,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use notif_core::store::DatabaseUrl;
 
-use crate::cli::{Cli, LogFormat, Switch};
+use crate::cli::{Cli, LogFormat, PollInterval, Switch};
+use crate::origins::Origins;
 use crate::public_url::PublicUrl;
 
 /// What the server needs.
@@ -23,6 +24,10 @@ pub struct Config {
     pub workers: usize,
     /// Where clients find this API; links are relative without it.
     pub public_url: Option<PublicUrl>,
+    /// The pause between two polls, seconds, where clients are to be told.
+    pub poll_interval: Option<u32>,
+    /// The other origins whose pages may read the replies.
+    pub cors_origins: Origins,
 }
 
 /// What the process needs besides.
@@ -74,6 +79,10 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
             prepared_statements: cli.database_prepared_statements == Switch::On,
             workers: cli.http_workers.map_or_else(default_workers, usize::from),
             public_url: cli.public_url,
+            poll_interval: cli
+                .kafka_poll_interval_seconds
+                .and_then(|PollInterval(seconds)| seconds),
+            cors_origins: cli.cors_origins.unwrap_or_default(),
         },
         host: cli.host,
         port: cli.port,

@@ -33,9 +33,31 @@ const HEALTH_AGE: Duration = Duration::from_millis(500);
 /// How long a probe waits for the database.
 const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 
+/// How busy the database is with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Of those that read.
+    pub(crate) reading: Lane,
+    /// Of those that write.
+    pub(crate) writing: Lane,
+    /// Requests that wait for their turn.
+    pub(crate) waiting: usize,
+}
+
+/// How many requests may use the database at once, and how many do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane {
+    /// May.
+    pub(crate) connections: usize,
+    /// Do.
+    pub(crate) in_use: usize,
+}
+
 /// The connections of this process, and who may use them.
 pub(crate) struct Database {
     pool: Pool,
+    connections: usize,
+    writers: usize,
     reading: Arc<Semaphore>,
     writing: Arc<Semaphore>,
     queue: Semaphore,
@@ -55,10 +77,25 @@ impl Database {
         });
         Self {
             pool,
+            connections: count(connections),
+            writers: count(writers),
             reading: permits(connections),
             writing: permits(writers),
             queue: Semaphore::new(QUEUE_MAX),
             health: Mutex::new(None),
+        }
+    }
+
+    /// How busy it is.
+    pub(crate) fn load(&self) -> Load {
+        let lane = |permits: &Semaphore, connections: usize| Lane {
+            connections,
+            in_use: connections.saturating_sub(permits.available_permits()),
+        };
+        Load {
+            reading: lane(&self.reading, self.connections),
+            writing: lane(&self.writing, self.writers),
+            waiting: QUEUE_MAX.saturating_sub(self.queue.available_permits()),
         }
     }
 
@@ -156,8 +193,12 @@ pub(crate) fn writers(connections: u32) -> u32 {
 }
 
 fn permits(connections: u32) -> Arc<Semaphore> {
-    let permits = usize::try_from(connections).unwrap_or(usize::MAX);
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+    Arc::new(Semaphore::new(count(connections)))
+}
+
+fn count(connections: u32) -> usize {
+    let count = usize::try_from(connections).unwrap_or(usize::MAX);
+    count.min(Semaphore::MAX_PERMITS)
 }
 
 fn died() -> Problem {

@@ -23,9 +23,30 @@ const PIECE_BYTES: usize = 32 * 1024;
 pub(crate) struct InFlight(Arc<AtomicUsize>);
 
 impl InFlight {
+    /// How many bytes they have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Makes a reply of `text`, where there is room. One alone always has: there would be no way to
     /// ever send it.
     pub(crate) fn reply(&self, text: Vec<u8>) -> Result<Reply, Problem> {
+        let (reply, before) = self.count(text);
+        if before > 0 && before.saturating_add(reply.bytes) > BYTES_MAX {
+            return Err(Problem::Busy(
+                "too much is being sent to clients that read slowly",
+            ));
+        }
+        Ok(reply)
+    }
+
+    /// Makes a reply whether there is room or not: it tells those who must know that there is none.
+    pub(crate) fn urgent_reply(&self, text: Vec<u8>) -> Reply {
+        self.count(text).0
+    }
+
+    /// A reply that is counted, and how many bytes there were before it.
+    fn count(&self, text: Vec<u8>) -> (Reply, usize) {
         let bytes = text.len();
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         let reply = Reply {
@@ -33,12 +54,7 @@ impl InFlight {
             bytes,
             all: Arc::clone(&self.0),
         };
-        if before > 0 && before.saturating_add(bytes) > BYTES_MAX {
-            return Err(Problem::Busy(
-                "too much is being sent to clients that read slowly",
-            ));
-        }
-        Ok(reply)
+        (reply, before)
     }
 }
 
@@ -48,6 +64,22 @@ pub(crate) struct Reply {
     rest: Bytes,
     bytes: usize,
     all: Arc<AtomicUsize>,
+}
+
+impl Reply {
+    /// What is not sent yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.rest
+    }
+
+    /// The same reply in fewer bytes.
+    pub(crate) fn shortened(mut self, text: Vec<u8>) -> Self {
+        let saved = self.bytes.saturating_sub(text.len());
+        self.all.fetch_sub(saved, Ordering::Relaxed);
+        self.bytes = self.bytes.saturating_sub(saved);
+        self.rest = Bytes::from(text);
+        self
+    }
 }
 
 impl Drop for Reply {
@@ -86,7 +118,17 @@ mod tests {
         drop(first);
         assert!(in_flight.reply(half()).is_ok());
         drop(second);
-        assert_eq!(in_flight.0.load(Ordering::Relaxed), 0);
+        assert_eq!(in_flight.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_shortened_makes_room() {
+        let in_flight = InFlight::default();
+        let reply = in_flight.reply(vec![b' '; 1000]).unwrap();
+        let reply = reply.shortened(vec![b'x'; 10]);
+        assert_eq!((reply.rest(), in_flight.bytes()), (&[b'x'; 10][..], 10));
+        drop(reply);
+        assert_eq!(in_flight.bytes(), 0);
     }
 
     #[test]

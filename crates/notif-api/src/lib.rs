@@ -3,21 +3,28 @@
 //! `request -> query -> store -> view`: `request` reads what is asked, the store answers on a
 //! thread that may block (`database`), `view` writes what is shown. `routes` is the table of
 //! addresses with one handler each, `middleware` what holds for all of them, `problem` every answer
-//! that is not success. SQL is in `notif_core::store`; Kafka is not known here.
+//! that is not success. A route leaves its text (`unsent`) to the middleware, which tags (`etag`) and
+//! compresses (`gzip`) it and says how fresh it is (`freshness`). SQL is in `notif_core::store`; Kafka is not known here.
 
 mod app;
 pub mod cli;
 pub mod config;
 mod database;
+mod etag;
 pub mod exit;
+mod freshness;
+mod gzip;
 mod in_flight;
 pub mod logging;
+mod metrics;
 mod middleware;
+pub mod origins;
 mod problem;
 pub mod public_url;
 mod request;
 mod routes;
 mod server;
+mod unsent;
 mod view;
 
 pub use config::Config;

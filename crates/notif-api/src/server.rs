@@ -14,6 +14,7 @@ use crate::app::{self, App};
 use crate::config::{Config, Settings};
 use crate::database::{Database, writers};
 use crate::exit::Exit;
+use crate::freshness;
 
 /// How long open requests may take once the end has begun, seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -131,6 +132,7 @@ pub async fn serve(
         config.prepared_statements,
     );
     let app = Data::new(App::new(database, config));
+    freshness::keep_up(&app);
     let draining = app.clone();
     let stop = async move {
         stop.await;

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, SecondsFormat, Utc};
 use notif_core::notification::{Notification, NotificationDetail};
 
+pub(crate) mod ledger;
 pub(crate) mod timeline;
 
 /// Bytes of an object besides its event, roughly.
@@ -90,7 +91,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// RFC 3339 in UTC, microseconds.
-fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 

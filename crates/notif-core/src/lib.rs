@@ -27,6 +27,8 @@ pub mod freshness;
 
 pub mod stable_end;
 
+pub mod standing;
+
 pub mod copy;
 
 pub mod witness;
@@ -38,6 +40,8 @@ pub mod batch;
 pub mod filter;
 
 pub mod query;
+
+pub mod ledger;
 
 pub mod verify;
 

@@ -11,6 +11,7 @@ use log::Level;
 
 use super::request_id::RequestId;
 use crate::problem::Problem;
+use crate::routes;
 
 /// Writes the line once the answer is made; sending it is not waited for.
 pub(crate) async fn access_log<B: MessageBody>(
@@ -49,7 +50,7 @@ pub(crate) async fn access_log<B: MessageBody>(
 
 /// Failures of ours stand out, probes that are answered do not.
 fn level<B>(response: &ServiceResponse<B>) -> Level {
-    let is_probe = matches!(response.request().path(), "/health" | "/livez" | "/readyz");
+    let is_probe = routes::is_probe(response.request().path());
     match response.status() {
         status if status.as_u16() == 500 => Level::Error,
         status if status.is_server_error() => Level::Warn,

@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
+use notif_core::ledger::{Ledger, LedgerCursor};
 use notif_core::query::{Cursor, LIMIT_MAX, ListHash, OFFSET_MAX};
 use percent_encoding::percent_decode;
 use uuid::Uuid;
@@ -124,6 +125,18 @@ impl Parameters {
     /// Whether nothing is wrong so far.
     pub(crate) fn is_sound(&self) -> bool {
         self.refusals.is_empty()
+    }
+
+    /// `cursor`: the number of the row after which the page of `ledger` begins.
+    pub(crate) fn ledger_cursor(&mut self, ledger: Ledger) -> Option<i64> {
+        match LedgerCursor::parse(self.value("cursor")?, ledger) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let hint = "hint: take it from a Link header as it stands";
+                self.refuse("cursor", format!("{error}; {hint}"));
+                None
+            }
+        }
     }
 
     /// Refuses the request where anything was wrong.

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use notif_core::filter::{EVENT_TYPES_MAX, EventTypes};
-use notif_core::query::{EXAMINED_MAX, FEED_LIMIT_DEFAULT, FilteredQuery};
+use notif_core::query::{Cursor, EXAMINED_MAX, FEED_LIMIT_DEFAULT, FilteredQuery};
 use notif_core::store::notification;
 
 use super::reply;
@@ -30,7 +30,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     let event_types = event_types(&app, &filter.event_types).await?;
     let link = filter::to_query(&filter);
     if event_types.as_ref().is_some_and(Vec::is_empty) {
-        return reply::page_of(&app, b"[]".to_vec(), &link, Some(limit), None);
+        return reply::page_of(&app, b"[]".to_vec(), &link, Some(limit), None::<Cursor>);
     }
     let query = FilteredQuery {
         filter,

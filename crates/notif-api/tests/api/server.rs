@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use notif_api::Config;
+use notif_api::origins::Origins;
 use notif_core::store::DatabaseUrl;
 use notif_testbed::{Postgres, TestDatabase, process};
 use tokio::sync::oneshot;
@@ -35,6 +36,8 @@ impl Server {
             prepared_statements: true,
             workers: 1,
             public_url: None,
+            poll_interval: None,
+            cors_origins: Origins::default(),
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

@@ -45,6 +45,10 @@ fn what_waits_to_be_sent_is_bounded() {
     );
     assert_eq!(refused.json()["type"], "/problems/busy");
     assert_eq!(world.server.get("/order/small/latest").status, 200);
+    // who watches must see why
+    let metrics = world.server.get("/metrics");
+    let in_flight = "\nnotif_http_replies_in_flight_bytes 6291";
+    assert!(metrics.text().contains(in_flight), "{metrics}");
     drop(slow);
     wait_for("room", Duration::from_secs(10), || {
         Some(world.server.get(path)).filter(|answer| answer.status == 200)

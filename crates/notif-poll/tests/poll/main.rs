@@ -10,6 +10,8 @@ mod adopt_cluster;
 // a wrong clock is preloaded, as Linux has it
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod api_ledgers;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod clock;
