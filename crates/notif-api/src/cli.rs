@@ -174,4 +174,13 @@ mod tests {
     fn the_definition_is_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
+
+    #[test]
+    fn an_interval_is_that_of_the_worker_and_may_be_empty() {
+        assert_eq!(poll_interval(" 08 "), Ok(PollInterval(Some(8))));
+        assert_eq!(poll_interval(" "), Ok(PollInterval(None)));
+        for text in ["0", "86401", "1.5", "-1", "x"] {
+            assert!(poll_interval(text).is_err(), "{text}");
+        }
+    }
 }

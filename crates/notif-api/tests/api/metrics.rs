@@ -59,6 +59,12 @@ fn the_ledgers_are_told_as_they_stand() {
     let world = eventful();
     let scrape = scrape(&world.server);
     assert_eq!(scrape.value("notif_database_up"), Some(1.0));
+    partitions_are_told_as_they_stand(&scrape);
+    losses_are_told_by_reason_those_that_never_happened_as_none(&scrape);
+    polls_are_told_by_how_they_ended(&scrape);
+}
+
+fn partitions_are_told_as_they_stand(scrape: &Scrape) {
     for (topic, part, lag, margin, records, unparseable) in [
         ("orders", 0, 0.0, 90.0, 0.0, 0.0),
         ("orders", 1, 50.0, 5.0, 77.0, 3.0),
@@ -93,9 +99,7 @@ fn the_ledgers_are_told_as_they_stand() {
     );
 }
 
-#[test]
-fn losses_are_told_by_reason_those_that_never_happened_as_none() {
-    let scrape = scrape(&eventful().server);
+fn losses_are_told_by_reason_those_that_never_happened_as_none(scrape: &Scrape) {
     for (reason, number) in [
         ("retention", 2.0),
         ("before-first-poll", 1.0),
@@ -109,9 +113,7 @@ fn losses_are_told_by_reason_those_that_never_happened_as_none() {
     }
 }
 
-#[test]
-fn polls_are_told_by_how_they_ended() {
-    let scrape = scrape(&eventful().server);
+fn polls_are_told_by_how_they_ended(scrape: &Scrape) {
     let age = scrape.value("notif_poll_last_success_age_seconds").unwrap();
     // it began half an hour ago and took a second
     assert!((1799.0..1900.0).contains(&age), "{age}");

@@ -106,7 +106,7 @@ fn help_names_every_variable() {
 fn what_is_wrong_is_named_with_what_would_be_right() {
     let url = ("DATABASE_URL", "postgresql://u@localhost/db");
     let secret = "postgresql://u:s3cr3t@localhost/db";
-    let cases: [(&str, Finished); 13] = [
+    let cases: [(&str, Finished); 15] = [
         ("DATABASE_URL is not set", ends(&[], &[])),
         (
             "DATABASE_URL: it is empty",
@@ -129,6 +129,14 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             ends(&[url], &["--migrate", "--migrate-database-url", secret]),
         ),
         ("'--port <PORT>'", ends(&[url, ("PORT", "70000")], &[])),
+        (
+            "https://app.example.org/ is no origin",
+            ends(&[url, ("CORS_ORIGINS", "https://app.example.org/")], &[]),
+        ),
+        (
+            "must be from 1 to 86400",
+            ends(&[url, ("KAFKA_POLL_INTERVAL_SECONDS", "0")], &[]),
+        ),
         ("'--port <PORT>'", ends(&[url, ("PORT", "http")], &[])),
         (
             "must be from 1 to 200",
