@@ -7,26 +7,34 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
+use crate::access::Access;
 use crate::database::Database;
+use crate::idempotency::Pruning;
 use crate::in_flight::InFlight;
-use crate::middleware::{access_log, problem, request_id};
+use crate::middleware::{access, access_log, problem, request_id};
 use crate::routes;
 
 /// What every request shares.
 pub(crate) struct App {
     /// The way to what is recorded.
     pub(crate) database: Database,
+    /// Who may use it.
+    pub(crate) access: Access,
     /// What is being sent.
     pub(crate) in_flight: InFlight,
+    /// When old idempotency keys were removed.
+    pub(crate) pruning: Pruning,
     draining: AtomicBool,
 }
 
 impl App {
     /// An app that serves.
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, access: Access) -> Self {
         Self {
             database,
+            access,
             in_flight: InFlight::default(),
+            pruning: Pruning::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -57,11 +65,23 @@ pub(crate) fn service(
     actix_web::App::new()
         .app_data(app)
         .configure(routes::table)
-        // whatever the answer: it is about people, and it is what its type says
+        // within all others: what they add stands on refusals too
+        .wrap(from_fn(access::access))
+        // whatever the answer: it is about people, and it is what its type says; a handler's own
+        // header wins, as a page's policy does
         .wrap(
             DefaultHeaders::new()
                 .add(("Cache-Control", "private, no-cache"))
-                .add(("X-Content-Type-Options", "nosniff")),
+                .add(("X-Content-Type-Options", "nosniff"))
+                // shown as a document it can do nothing, and stands in nobody's frame
+                .add((
+                    "Content-Security-Policy",
+                    "default-src 'none'; frame-ancestors 'none'",
+                ))
+                // an address holds the ids of people
+                .add(("Referrer-Policy", "no-referrer"))
+                // for fetch there is CORS; nobody includes a reply as a script or an image
+                .add(("Cross-Origin-Resource-Policy", "same-origin")),
         )
         // within the log, so that the log sees the cause
         .wrap(from_fn(problem::problem))

@@ -1,15 +1,19 @@
 //! The REST API of the notification recorder: the map.
 //!
+//! `access` says who may ask, `command` is what the program does besides serving.
 //! `request -> query -> store -> view`: `request` reads what is asked, the store answers on a
 //! thread that may block (`database`), `view` writes what is shown. `routes` is the table of
 //! addresses with one handler each, `middleware` what holds for all of them, `problem` every answer
 //! that is not success. SQL is in `notif_core::store`; Kafka is not known here.
 
+mod access;
 mod app;
 pub mod cli;
+pub mod command;
 pub mod config;
 mod database;
 pub mod exit;
+mod idempotency;
 mod in_flight;
 pub mod logging;
 mod middleware;
@@ -19,6 +23,7 @@ mod routes;
 mod server;
 mod view;
 
+pub use access::Access;
 pub use config::Config;
 pub use exit::Exit;
 pub use server::{run, serve};

@@ -130,7 +130,8 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
-    let app = Data::new(App::new(database));
+    config.access.announce();
+    let app = Data::new(App::new(database, config.access.clone()));
     let draining = app.clone();
     let stop = async move {
         stop.await;

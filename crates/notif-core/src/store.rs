@@ -14,6 +14,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod gap;
 pub mod generation;
+pub mod idempotency;
 mod libpq;
 pub mod migrate;
 pub mod notification;
