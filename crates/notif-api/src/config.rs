@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -25,7 +26,12 @@ pub struct Config {
     pub workers: usize,
     /// Who may use it.
     pub access: Access,
+    /// How long a client may take nothing of a reply before it is cut off.
+    pub stall_limit: Duration,
 }
+
+/// Longer than a mobile phone is out of reach between two buildings.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the process needs besides.
 #[derive(Debug, Clone)]
@@ -114,6 +120,7 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
             prepared_statements: cli.database_prepared_statements == Switch::On,
             workers: cli.http_workers.map_or_else(default_workers, usize::from),
             access,
+            stall_limit: STALL_LIMIT,
         },
         host: cli.host,
         port: cli.port,

@@ -134,7 +134,7 @@ pub(crate) fn request(
     raw(address, &[head.as_bytes(), body].concat())
 }
 
-fn parse(answer: &[u8]) -> Response {
+pub(crate) fn parse(answer: &[u8]) -> Response {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no head: {:?}", String::from_utf8_lossy(answer)));
     let head = std::str::from_utf8(&answer[..end]).unwrap();

@@ -19,6 +19,7 @@ mod idempotency;
 mod notification;
 mod odd_database;
 mod order;
+mod overload;
 mod process;
 mod request_id;
 mod rows;

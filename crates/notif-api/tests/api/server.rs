@@ -35,6 +35,7 @@ impl Server {
             prepared_statements: true,
             workers: 1,
             access: Access::Open,
+            stall_limit: Duration::from_secs(30),
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

@@ -80,15 +80,18 @@ pub(super) fn key_claim_in_txn(
 
 /// Removes keys whose day is over, the oldest first; how many. The caller bounds the work.
 pub(super) fn key_prune(conn: &mut PgConnection, limit: i64) -> Result<usize, StoreError> {
-    // by place in the table, which is found by the index on the time: no join, no sort
-    let sql = format!(
-        "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY( \
-             SELECT ctid FROM idempotency_keys WHERE {EXPIRED} ORDER BY created_at LIMIT $1))"
-    );
-    let removed = diesel::sql_query(sql)
+    let removed = diesel::sql_query(prune_statement())
         .bind::<BigInt, _>(limit)
         .execute(conn)?;
     Ok(removed)
+}
+
+/// By place in the table, which is found by the index on the time: no join, no sort.
+fn prune_statement() -> String {
+    format!(
+        "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY( \
+             SELECT ctid FROM idempotency_keys WHERE {EXPIRED} ORDER BY created_at LIMIT $1))"
+    )
 }
 
 #[derive(QueryableByName)]
@@ -180,7 +183,33 @@ fn delete_expired(conn: &mut PgConnection, key: &IdempotencyKey) -> Result<(), S
 
 #[cfg(test)]
 mod tests {
+    use diesel::connection::SimpleConnection;
+    use notif_testbed::Postgres;
+
     use super::*;
+    use crate::store::pool::SESSION;
+
+    #[derive(QueryableByName)]
+    struct PlanLine {
+        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+        line: String,
+    }
+
+    #[test]
+    fn old_keys_are_found_by_their_time() {
+        let database = Postgres::shared().create_database().unwrap();
+        let mut conn = database.connect().unwrap();
+        conn.batch_execute(SESSION).unwrap();
+        let sql = format!("EXPLAIN {}", prune_statement().replace("$1", "1000"));
+        let plan: Vec<PlanLine> = diesel::sql_query(sql).load(&mut conn).unwrap();
+        let plan: Vec<_> = plan.into_iter().map(|line| line.line).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("using idempotency_keys_created"), "{plan}");
+        assert!(plan.contains("Tid Scan"), "{plan}");
+        for slow in ["Sort", "Seq Scan", "Bitmap", "Join"] {
+            assert!(!plan.contains(slow), "{slow}: {plan}");
+        }
+    }
 
     #[test]
     fn locks_differ_by_principal_and_key() {

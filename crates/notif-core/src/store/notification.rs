@@ -129,7 +129,7 @@ pub(super) fn notification_send(
     random: [u8; 10],
     key: Option<&IdempotencyKey>,
 ) -> Result<Sent, StoreError> {
-    batch::begin(conn)?;
+    batch::begin_by_hand(conn)?;
     let (batch_id, written) = match manual_insert_in_txn(conn, manual, random, key) {
         Ok(Inserted::Row(batch_id, written)) => (batch_id, written),
         Ok(Inserted::Nothing(why)) => {

@@ -183,3 +183,18 @@ impl Pool {
         (self.readers.state().connections == 0).then_some(reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_role_has_the_settings_of_a_session() {
+        let roles = include_str!("../../../../deploy/postgres/roles.sql");
+        for setting in SESSION.split(';') {
+            // within a literal
+            let there = setting.trim().replace('\'', "''");
+            assert!(roles.contains(&format!("'{there}'")), "{there}");
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! `deploy/postgres/roles.sql`: each role may do its work and no more.
 
+use std::process::Command;
+use std::time::Duration;
+
 use notif_core::notification::{Manual, ManualNotification};
 use notif_core::offset::NextOffset;
 use notif_core::record::PartitionId;
@@ -10,7 +13,7 @@ use notif_core::store::idempotency::IdempotencyKey;
 use notif_core::store::notification::Sent;
 use notif_core::store::resume::Resumed;
 use notif_core::store::{DatabaseUrl, Pool, PoolOptions, Session};
-use notif_testbed::{Postgres, PostgresOptions, TestDatabase};
+use notif_testbed::{Postgres, PostgresOptions, TestDatabase, process};
 
 use crate::fixture::{batch, begin, slice, watch};
 
@@ -113,6 +116,26 @@ fn decide(server: &Postgres, database: &TestDatabase) {
         };
         let adopted = session.cluster_adopt(&decision, from.as_deref(), role, &[adopted]);
         assert!(adopted.unwrap());
+    }
+}
+
+#[test]
+fn the_api_keeps_its_limits_behind_a_pooler() {
+    let server = Postgres::start(&PostgresOptions::default()).unwrap();
+    let database = database(&server);
+    let connected = |role: &str| {
+        let name = database.name();
+        let url = format!("postgresql://{role}@127.0.0.1:{}/{name}", server.port());
+        let mut psql = Command::new(server.binaries().join("psql"));
+        let limits = "SELECT current_setting('statement_timeout'), current_setting('enable_sort')";
+        psql.args(["-X", "-A", "-t", "-c", limits, &url]);
+        let finished = process::run(&mut psql, Duration::from_secs(20)).unwrap();
+        finished.success().unwrap().trim().to_owned()
+    };
+    assert_eq!(connected("notif_api"), "2s|off");
+    // nobody else has them
+    for role in ["notif_owner", "notif_poller", "notif_admin"] {
+        assert_eq!(connected(role), "0|on", "{role}");
     }
 }
 
