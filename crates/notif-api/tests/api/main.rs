@@ -24,6 +24,7 @@ mod process;
 mod request_id;
 mod rows;
 mod secure_database;
+mod security;
 mod send;
 mod server;
 mod slow_clients;

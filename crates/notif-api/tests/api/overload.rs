@@ -92,10 +92,10 @@ fn writers_that_wait_hold_no_reader_up_and_are_told_so() {
         let writing: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| world.server.send(SMALL)))
             .collect();
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+        let locked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
                        AND application_name = 'notif-api' AND datname = current_database()";
         wait_for("writers that wait", LIMIT, || {
-            (world.sql(waiting) == "2").then_some(())
+            (world.sql(locked) == "2").then_some(())
         })
         .unwrap();
         for _ in 0..20 {
@@ -260,9 +260,8 @@ fn a_full_disk_refuses_what_is_sent_and_serves_what_is_there() {
     let server = Server::start(&database.url());
     // what PostgreSQL cannot make smaller
     let send = |n: u32| {
-        let text: String = (0..500)
-            .map(|part| format!("{:08x}", (n * 500 + part).wrapping_mul(2_654_435_761)))
-            .collect();
+        let part = |part: u32| (n * 500 + part).wrapping_mul(2_654_435_761).to_string();
+        let text = (0..500).map(part).collect::<String>();
         server.send(&SMALL.replace(r#""e""#, &format!("\"{text}\"")))
     };
     let mut stored = 0;
@@ -307,9 +306,9 @@ fn a_database_that_lets_few_in_serves_with_those() {
     .unwrap();
     // eight may read, two connections are there: all are answered, some are told to come again
     let (answers, took) = burst(server.address(), 200, "/order/o-1");
-    let (served, refused) = (count(&answers, 200), count(&answers, 503));
-    assert_eq!(served + refused, 200);
-    assert!(served > 0, "{refused} refused");
+    let (read, refused) = (count(&answers, 200), count(&answers, 503));
+    assert_eq!(read + refused, 200);
+    assert!(read > 0, "{refused} refused");
     assert!(took < Duration::from_secs(15), "{took:?}");
     database
         .execute("ALTER ROLE few CONNECTION LIMIT -1")
