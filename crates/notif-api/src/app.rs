@@ -8,10 +8,12 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
 use crate::access::Access;
+use crate::config::Config;
 use crate::database::Database;
 use crate::idempotency::Pruning;
 use crate::in_flight::InFlight;
-use crate::middleware::{access, access_log, problem, request_id};
+use crate::middleware::{access, access_log, links, problem, request_id};
+use crate::public_url::PublicUrl;
 use crate::routes;
 
 /// What every request shares.
@@ -24,17 +26,20 @@ pub(crate) struct App {
     pub(crate) in_flight: InFlight,
     /// When old idempotency keys were removed.
     pub(crate) pruning: Pruning,
+    /// Where clients find this API, where an operator said so.
+    pub(crate) public_url: Option<PublicUrl>,
     draining: AtomicBool,
 }
 
 impl App {
     /// An app that serves.
-    pub(crate) fn new(database: Database, access: Access) -> Self {
+    pub(crate) fn new(database: Database, config: &Config) -> Self {
         Self {
             database,
-            access,
+            access: config.access.clone(),
             in_flight: InFlight::default(),
             pruning: Pruning::default(),
+            public_url: config.public_url.clone(),
             draining: AtomicBool::new(false),
         }
     }
@@ -65,7 +70,9 @@ pub(crate) fn service(
     actix_web::App::new()
         .app_data(app)
         .configure(routes::table)
-        // within all others: what they add stands on refusals too
+        .wrap(from_fn(links::links))
+        // around all that answers, so that nothing is looked up for who may not; within the others, so
+        // that what they add stands on refusals too
         .wrap(from_fn(access::access))
         // whatever the answer: it is about people, and it is what its type says; a handler's own
         // header wins, as a page's policy does

@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::token::TokenCommand;
 
+use crate::public_url::PublicUrl;
+
 /// Serves recorded notifications over REST.
 ///
 /// Each option can also be set by the environment variable named with it; the option wins. White
@@ -69,6 +71,11 @@ pub struct Cli {
     #[arg(long, env = "API_TOKENS_FILE", hide_env_values = true, value_name = "FILE", global = true,
           value_parser = trimmed)]
     pub api_tokens_file: Option<String>,
+    /// Where clients find this API, as in `https://example.org/notifications`: then links are
+    /// absolute [default: they are relative, and hold behind any prefix].
+    #[arg(long, env = "PUBLIC_URL", hide_env_values = true, value_name = "URL",
+          value_parser = PublicUrl::parse)]
+    pub public_url: Option<PublicUrl>,
 
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info,actix_server=warn", value_parser = trimmed,

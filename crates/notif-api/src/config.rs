@@ -12,6 +12,7 @@ use notif_core::store::DatabaseUrl;
 use crate::access::Access;
 use crate::cli::{Cli, Command, LogFormat, Switch};
 use crate::command::token::TokenRequest;
+use crate::public_url::PublicUrl;
 
 /// What the server needs.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Config {
     pub access: Access,
     /// How long a client may take nothing of a reply before it is cut off.
     pub stall_limit: Duration,
+    /// Where clients find this API; links are relative without it.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// Longer than a mobile phone is out of reach between two buildings.
@@ -121,6 +124,7 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
             workers: cli.http_workers.map_or_else(default_workers, usize::from),
             access,
             stall_limit: STALL_LIMIT,
+            public_url: cli.public_url,
         },
         host: cli.host,
         port: cli.port,

@@ -2,5 +2,6 @@
 
 pub(crate) mod access;
 pub(crate) mod access_log;
+pub(crate) mod links;
 pub(crate) mod problem;
 pub(crate) mod request_id;

@@ -127,7 +127,7 @@ pub async fn serve(
         config.prepared_statements,
     );
     config.access.announce();
-    let app = Data::new(App::new(database, config.access.clone()));
+    let app = Data::new(App::new(database, config));
     let draining = app.clone();
     let stop = async move {
         stop.await;

@@ -35,6 +35,8 @@ pub mod divergence;
 
 pub mod batch;
 
+pub mod filter;
+
 pub mod query;
 
 pub mod verify;
@@ -52,5 +54,7 @@ pub mod stop;
 pub mod resume;
 
 pub mod health;
+
+pub mod timeline;
 
 pub mod store;

@@ -11,7 +11,9 @@
 
 mod bad_requests;
 mod broken_database;
+mod correlation;
 mod customer;
+mod filtered;
 mod health;
 mod hostile;
 mod http;
@@ -20,13 +22,18 @@ mod notification;
 mod odd_database;
 mod order;
 mod overload;
+mod paging;
 mod process;
+mod raw;
+mod record;
 mod request_id;
 mod rows;
+mod runner;
 mod secure_database;
 mod security;
 mod send;
 mod server;
 mod slow_clients;
+mod timeline;
 mod token_command;
 mod tokens;

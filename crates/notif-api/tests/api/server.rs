@@ -36,6 +36,7 @@ impl Server {
             workers: 1,
             access: Access::Open,
             stall_limit: Duration::from_secs(30),
+            public_url: None,
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();
