@@ -1,6 +1,10 @@
 //! What may be typed, and what `--help` says. No logic: that is in `config`.
 
-use clap::{Parser, ValueEnum};
+pub mod token;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::token::TokenCommand;
 
 use crate::origins::Origins;
 use crate::public_url::PublicUrl;
@@ -10,8 +14,18 @@ use crate::public_url::PublicUrl;
 /// Each option can also be set by the environment variable named with it; the option wins. White
 /// space around a value is ignored.
 #[derive(Debug, Parser)]
-#[command(name = "notif-api", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(
+    name = "notif-api",
+    version,
+    max_term_width = 100,
+    after_long_help = EXAMPLES,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
+    /// What to do; to serve where nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where PostgreSQL is. Required; as an option it must not hold a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -53,6 +67,11 @@ pub struct Cli {
     #[arg(long, env = "HTTP_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers)]
     pub http_workers: Option<u16>,
 
+    /// The file of API tokens: who may ask for what. Without one everybody may ask for everything.
+    /// It is read again when it changes.
+    #[arg(long, env = "API_TOKENS_FILE", hide_env_values = true, value_name = "FILE", global = true,
+          value_parser = trimmed)]
+    pub api_tokens_file: Option<String>,
     /// Where clients find this API, as in `https://example.org/notifications`: then links are
     /// absolute [default: they are relative, and hold behind any prefix].
     #[arg(long, env = "PUBLIC_URL", hide_env_values = true, value_name = "URL",
@@ -85,6 +104,7 @@ const EXAMPLES: &str = "\
 Examples:
   DATABASE_URL=postgresql://notif_api@localhost/notif notif-api
   DATABASE_URL=... MIGRATE_DATABASE_URL=... notif-api --migrate --port 3006
+  API_TOKENS_FILE=tokens notif-api token new --role read
 
 It listens even while PostgreSQL cannot be reached, and answers 503 until it can be.
 SIGTERM or Ctrl-C: takes no new connections, answers what was asked (up to 10 s), exits 0;
@@ -96,6 +116,14 @@ Exit codes:
   2  usage: an option or a variable is wrong
   3  database: --migrate could not reach PostgreSQL, or it refused
   7  schema: too old or too new for this binary, or not ours";
+
+/// A command besides serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
 
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

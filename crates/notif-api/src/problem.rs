@@ -4,6 +4,8 @@
 //! A handler returns a [`Problem`]; `middleware::problem` writes it, because only there is known
 //! which request it answers. What a problem was caused by goes into the log, never to the client.
 
+mod refusal;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,6 +13,8 @@ use actix_web::{HttpResponse, ResponseError};
 use notif_core::store::StoreError;
 use serde::Serialize;
 use uuid::Uuid;
+
+pub(crate) use refusal::Refusal;
 
 /// What is wrong with one part of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -116,6 +120,9 @@ pub(crate) enum Problem {
     /// A bug of ours.
     #[error("something unexpected happened; the log says more under this request id")]
     Internal(String),
+    /// Who asks may not, or the key of the request stands against it.
+    #[error("{0}")]
+    Refused(Refusal),
     /// A refusal of the HTTP layer below us.
     #[error("{}", .0.canonical_reason().unwrap_or("the request failed"))]
     Http(StatusCode),
@@ -202,6 +209,7 @@ impl Problem {
             Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too busy", Some(1)),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "Shutting down", Some(1)),
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error", None),
+            Self::Refused(refusal) => refusal.facts(),
             Self::Http(status) => (
                 *status,
                 "http",

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod filter;
+pub(crate) mod idempotency;
 pub(crate) mod manual;
 pub(crate) mod parameters;
 pub(crate) mod path;

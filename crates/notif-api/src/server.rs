@@ -9,6 +9,7 @@ use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::Data;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
+use socket2::SockRef;
 
 use crate::app::{self, App};
 use crate::config::{Config, Settings};
@@ -66,13 +67,8 @@ fn check_schema(url: &DatabaseUrl) -> Result<(), Exit> {
 
 fn listen(host: &str, port: u16) -> Result<TcpListener, Exit> {
     let name = format!("{host}:{port}");
-    let listener = TcpListener::bind((host, port))
-        .map_err(|error| Exit::Usage(format!("HOST, PORT: cannot listen on {name}: {error}")))?;
-    // the standard library's queue is 128 long, a burst of clients is longer
-    socket2::SockRef::from(&listener)
-        .listen(BACKLOG)
-        .map_err(|error| Exit::Internal(format!("cannot listen on {name}: {error}")))?;
-    Ok(listener)
+    TcpListener::bind((host, port))
+        .map_err(|error| Exit::Usage(format!("HOST, PORT: cannot listen on {name}: {error}")))
 }
 
 async fn serve_until_signal(config: &Config, listener: TcpListener) -> Exit {
@@ -131,6 +127,7 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
+    config.access.announce();
     let app = Data::new(App::new(database, config));
     freshness::keep_up(&app);
     let draining = app.clone();
@@ -139,6 +136,11 @@ pub async fn serve(
         draining.drain();
         log::info!("stopping: answering what was asked, for at most {DRAIN_SECONDS} s");
     };
+    let socket = SockRef::from(&listener);
+    // the standard library's queue is 128 long, a burst of clients is longer
+    socket.listen(BACKLOG)?;
+    // the connections that are accepted inherit it
+    socket.set_tcp_user_timeout(Some(config.stall_limit))?;
     log::info!("listening on http://{}", listener.local_addr()?);
     let server = HttpServer::new(move || app::service(app.clone()))
         .keep_alive(KEEP_ALIVE)

@@ -16,6 +16,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod gap;
 pub mod generation;
+pub mod idempotency;
 pub mod ledger;
 mod libpq;
 pub mod migrate;

@@ -1,5 +1,5 @@
-//! One line for each request: what was asked, how it ended, how long it took. Never a body, and
-//! never the query (later it may name people).
+//! One line for each request: what was asked, how it ended, how long it took, and the id of the
+//! token that it came with. Never a body, never a header, and never the query (it may name people).
 
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use actix_web::{Error, HttpMessage as _};
 use log::Level;
 
 use super::request_id::RequestId;
+use crate::access::Caller;
 use crate::problem::Problem;
 use crate::routes;
 
@@ -39,9 +40,13 @@ pub(crate) async fn access_log<B: MessageBody>(
         } else {
             ("", None)
         };
+        let (by, token) = match extensions.get::<Caller>() {
+            Some(Caller::Token(token)) => (" token ", token.as_str()),
+            _ => ("", ""),
+        };
         log::log!(
             level,
-            "{method} {path} {status} {bytes} B {micros} us request {id}{because}{}",
+            "{method} {path} {status} {bytes} B {micros} us request {id}{by}{token}{because}{}",
             cause.unwrap_or_default()
         );
     }

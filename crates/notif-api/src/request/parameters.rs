@@ -145,6 +145,16 @@ impl Parameters {
     }
 }
 
+/// The value of a parameter that is given once, whatever else is given; none where it is not given,
+/// given twice, or no text.
+pub(crate) fn only(request: &HttpRequest, name: &str) -> Option<String> {
+    let pairs = request.query_string().split('&');
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(there, _)| decode(there).as_deref() == Some(name));
+    let (_, value) = values.next()?;
+    decode(value).filter(|value| !value.is_empty() && values.next().is_none())
+}
+
 fn unknown(known: &[&str]) -> String {
     if known.is_empty() {
         return "is not a parameter of this address, it takes none".to_owned();

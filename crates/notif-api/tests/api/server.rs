@@ -5,8 +5,8 @@ use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notif_api::Config;
 use notif_api::origins::Origins;
+use notif_api::{Access, Config};
 use notif_core::store::DatabaseUrl;
 use notif_testbed::{Postgres, TestDatabase, process};
 use tokio::sync::oneshot;
@@ -35,6 +35,8 @@ impl Server {
             pool_size: 4,
             prepared_statements: true,
             workers: 1,
+            access: Access::Open,
+            stall_limit: Duration::from_secs(30),
             public_url: None,
             poll_interval: None,
             cors_origins: Origins::default(),

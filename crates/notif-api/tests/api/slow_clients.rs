@@ -12,7 +12,7 @@ use crate::rows::Row;
 use crate::server::World;
 
 /// Asks for a path and reads no more than the beginning of the answer.
-fn ask_and_stop_reading(address: SocketAddr, path: &str) -> TcpStream {
+pub(crate) fn ask_and_stop_reading(address: SocketAddr, path: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     // a small window, so that the answer stays at the server
     socket.set_recv_buffer_size(4096).unwrap();

@@ -10,6 +10,7 @@ use diesel::sql_types::{Jsonb, Nullable, Text};
 use uuid::Uuid;
 
 use self::cut::Cut;
+use super::idempotency::{Claim, IdempotencyKey, key_claim_in_txn};
 use super::{Read, StoreError, batch, read};
 use crate::notification::{ManualNotification, Notification, NotificationDetail, NotificationRaw};
 use crate::query::{Direction, Page, PageQuery, Subject};
@@ -137,6 +138,14 @@ fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
 pub enum Sent {
     /// It is stored, as this.
     Stored(Box<Notification>),
+    /// The same request was done before with the same key, and made this, as it is now.
+    Replayed(Box<Notification>),
+    /// The same request was done before with the same key; what it made was removed since.
+    Removed(Uuid),
+    /// Another request was done with this key.
+    KeyOfAnother,
+    /// A transaction that is still open works on this key: the outcome is known soon.
+    KeyInUse,
     /// The connection broke in the commit: it may be stored under this id, or not.
     Unknown(Uuid),
 }
@@ -144,22 +153,28 @@ pub enum Sent {
 /// Writes a manual notification in a transaction of its own, and reads back what is stored.
 ///
 /// Its times are PostgreSQL's, asked within the transaction, so that ids of several processes sort
-/// by one clock. `random` makes the id unique.
+/// by one clock. `random` makes the id unique. With a `key` it is done once however often it is asked
+/// for, see [`super::idempotency`].
 pub(super) fn notification_send(
     conn: &mut PgConnection,
     manual: ManualNotification,
     random: [u8; 10],
+    key: Option<&IdempotencyKey>,
 ) -> Result<Sent, StoreError> {
-    batch::begin(conn)?;
-    let (batch_id, written) = match manual_insert_in_txn(conn, manual, random) {
-        Ok(done) => done,
+    batch::begin_by_hand(conn)?;
+    let (batch_id, written) = match manual_insert_in_txn(conn, manual, random, key) {
+        Ok(Inserted::Row(batch_id, written)) => (batch_id, written),
+        Ok(Inserted::Nothing(why)) => {
+            batch::rollback(conn);
+            return Ok(why);
+        }
         Err(error) => {
             batch::rollback(conn);
             return Err(error);
         }
     };
     match batch::commit(conn, batch_id, None, 1) {
-        Ok(()) => Ok(Sent::Stored(Box::new(written))),
+        Ok(()) => Ok(Sent::Stored(written)),
         // the answer is lost, the commit may not be
         Err(StoreError::Unreachable(_)) => Ok(Sent::Unknown(written.notification_id)),
         Err(error) => {
@@ -175,14 +190,31 @@ extern "SQL" {
     fn clock_timestamp() -> Timestamptz;
 }
 
+enum Inserted {
+    /// A row, in this batch.
+    Row(i64, Box<Notification>),
+    /// Nothing, and why.
+    Nothing(Sent),
+}
+
 fn manual_insert_in_txn(
     conn: &mut PgConnection,
     manual: ManualNotification,
     random: [u8; 10],
-) -> Result<(i64, Notification), StoreError> {
+    key: Option<&IdempotencyKey>,
+) -> Result<Inserted, StoreError> {
     let batch_id = batch::batch_id_take_in_txn(conn)?;
     let now = diesel::select(clock_timestamp()).get_result(conn)?;
+    let request = key.map(|key| (key, manual.request()));
     let row = manual.into_row(now, random);
+    if let Some((key, request)) = request {
+        match key_claim_in_txn(conn, key, &request, row.notification_id)? {
+            Claim::New => {}
+            Claim::Done(id) => return replay_in_txn(conn, id).map(Inserted::Nothing),
+            Claim::OfAnother => return Ok(Inserted::Nothing(Sent::KeyOfAnother)),
+            Claim::InUse => return Ok(Inserted::Nothing(Sent::KeyInUse)),
+        }
+    }
     let written = diesel::insert_into(n::notifications)
         .values((
             n::notification_id.eq(row.notification_id),
@@ -202,5 +234,18 @@ fn manual_insert_in_txn(
         ))
         .returning(columns!(n::event.cast::<Text>()))
         .get_result(conn)?;
-    Ok((batch_id, written))
+    Ok(Inserted::Row(batch_id, Box::new(written)))
+}
+
+/// What was made before, as it is now: what was redacted since stays redacted.
+fn replay_in_txn(conn: &mut PgConnection, id: Uuid) -> Result<Sent, StoreError> {
+    let row = n::notifications
+        .find(id)
+        .select(columns!(n::event.cast::<Text>()))
+        .get_result(conn)
+        .optional()?;
+    Ok(match row {
+        Some(row) => Sent::Replayed(Box::new(row)),
+        None => Sent::Removed(id),
+    })
 }
