@@ -39,6 +39,8 @@ pub mod filter;
 
 pub mod query;
 
+pub mod tail;
+
 pub mod verify;
 
 #[expect(

@@ -27,6 +27,7 @@ pub mod run;
 pub mod session;
 pub mod status;
 pub mod stop;
+pub mod tail;
 pub mod verify;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

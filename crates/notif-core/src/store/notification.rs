@@ -40,6 +40,7 @@ macro_rules! columns {
         )
     };
 }
+pub(super) use columns;
 
 /// The newest notification of an order.
 pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
