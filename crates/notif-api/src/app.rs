@@ -11,6 +11,7 @@ use crate::database::Database;
 use crate::in_flight::InFlight;
 use crate::middleware::{access_log, problem, request_id};
 use crate::routes;
+use crate::stream::Streams;
 
 /// What every request shares.
 pub(crate) struct App {
@@ -18,15 +19,18 @@ pub(crate) struct App {
     pub(crate) database: Database,
     /// What is being sent.
     pub(crate) in_flight: InFlight,
+    /// Who follows the tail.
+    pub(crate) streams: Streams,
     draining: AtomicBool,
 }
 
 impl App {
     /// An app that serves.
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, streams: Streams) -> Self {
         Self {
             database,
             in_flight: InFlight::default(),
+            streams,
             draining: AtomicBool::new(false),
         }
     }

@@ -8,6 +8,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use notif_core::store::DatabaseUrl;
 
 use crate::cli::{Cli, LogFormat, Switch};
+use crate::stream::StreamOptions;
 
 /// What the server needs.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Config {
     pub prepared_statements: bool,
     /// Threads that read and write HTTP.
     pub workers: usize,
+    /// The bounds of streams.
+    pub streams: StreamOptions,
 }
 
 /// What the process needs besides.
@@ -70,6 +73,7 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
             pool_size: cli.database_pool_size,
             prepared_statements: cli.database_prepared_statements == Switch::On,
             workers: cli.http_workers.map_or_else(default_workers, usize::from),
+            streams: StreamOptions::default(),
         },
         host: cli.host,
         port: cli.port,

@@ -17,8 +17,10 @@ mod problem;
 mod request;
 mod routes;
 mod server;
+mod stream;
 mod view;
 
 pub use config::Config;
 pub use exit::Exit;
 pub use server::{run, serve};
+pub use stream::StreamOptions;

@@ -6,6 +6,7 @@ mod notification;
 mod order;
 mod reply;
 mod send;
+mod stream;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, ServiceConfig};
@@ -23,6 +24,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/order/{orderId}/latest", order::latest))
         .service(read("/customer/{customerId}/notifications", customer::feed))
         .service(read("/notifications/{notificationId}", notification::get))
+        .service(stream::service())
         .service(write("/send-notification", send::send))
         .default_service(web::to(async || nothing_here()));
 }

@@ -100,9 +100,8 @@ impl Place {
 
     /// Whether this is the batch that it lies in, and not another one with the same number.
     pub fn is_in(&self, batch: &Batch) -> bool {
-        // without a batch there is nothing that could have become another one
-        let same = self.committed_at == batch.committed_at.timestamp_micros();
-        self.commit_seq == batch.commit_seq && (same || self.committed_at == 0)
+        self.commit_seq == batch.commit_seq
+            && self.committed_at == batch.committed_at.timestamp_micros()
     }
 }
 

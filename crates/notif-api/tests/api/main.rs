@@ -25,3 +25,4 @@ mod secure_database;
 mod send;
 mod server;
 mod slow_clients;
+mod stream;

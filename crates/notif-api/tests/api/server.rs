@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notif_api::Config;
+use notif_api::{Config, StreamOptions};
 use notif_core::store::DatabaseUrl;
 use notif_testbed::{Postgres, TestDatabase, process};
 use tokio::sync::oneshot;
@@ -34,6 +34,7 @@ impl Server {
             pool_size: 4,
             prepared_statements: true,
             workers: 1,
+            streams: StreamOptions::default(),
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

@@ -33,9 +33,12 @@ impl Front {
         }
     }
 
-    /// A piece up to `end` is going to be read and handed out to whoever follows now.
+    /// A piece up to `end` is going to be read and handed out to whoever follows now. One that could
+    /// not be read may be begun again; nobody is promised less by that.
     pub fn begin(&mut self, end: Place) {
-        self.under_way = Some(end);
+        if !self.reach().reaches(&end) {
+            self.under_way = Some(end);
+        }
     }
 
     /// The piece that was begun is handed out.

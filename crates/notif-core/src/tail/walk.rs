@@ -142,9 +142,14 @@ impl Walk {
         }
     }
 
-    /// How many rows are open and not passed yet.
-    pub fn open_rows(&self) -> i64 {
-        i64::try_from(self.rows.len()).unwrap_or(i64::MAX)
+    /// How many rows of the batch that is begun lie ahead, once it is open.
+    pub fn rest_of_batch(&self) -> i64 {
+        let seq = self.place.commit_seq;
+        let rest = self
+            .rows
+            .iter()
+            .take_while(|row| row.place.commit_seq == seq);
+        i64::try_from(rest.count()).unwrap_or(i64::MAX)
     }
 
     /// The rows to be read next; none where no batch is open.
