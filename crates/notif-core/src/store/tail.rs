@@ -88,3 +88,6 @@ pub fn notifications(ids: &[Uuid]) -> Result<Read<Vec<Notification>>, StoreError
         .select(columns!(n::event.cast::<Text>()));
     read::all(&rows)
 }
+
+#[cfg(test)]
+mod plan_tests;

@@ -59,6 +59,10 @@ impl Front {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the numbers of a test are small"
+)]
 mod tests {
     use proptest::prelude::*;
 

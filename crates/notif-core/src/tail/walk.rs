@@ -180,4 +180,8 @@ impl Walk {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the numbers of a test are small"
+)]
 mod tests;
