@@ -53,8 +53,9 @@ test-rust: ## the Rust tests alone
 
 SECONDS ?= 300
 .PHONY: soak
-soak: ## random kills of polls, PostgreSQL and Kafka; SECONDS=1800, SEED=1 to replay
+soak: fuzz-build fuzz-seeds ## random kills of polls, PostgreSQL and Kafka, and fuzzing; SECONDS=1800, SEED=1 to replay
 	SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --workspace --features notif-poll/faults --test battery -- --ignored --exact soak::soak
+	@scripts/fuzz.sh $(FUZZ_BIN) $$(($(SECONDS) / 10 + 1)) $(FUZZ_TARGETS) $(if $(SEED),-- -seed=$(SEED))
 
 .PHONY: test-shell
 test-shell: ## poll_worker.sh and the entrypoint of the image, with programs that fail, hang and are killed

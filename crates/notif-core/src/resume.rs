@@ -4,6 +4,7 @@
 //! |---|---|
 //! | neither stopped nor retired | refused: there is nothing to resume |
 //! | stopped, and the topic was created anew since | the stop is taken away; the next poll opens the generation |
+//! | `mixed` | a new generation begins with the new log, or later where the operator says so: what was recorded of that log before stands in the old generation, and is recorded again |
 //! | `diverged`, and the logs part | a new generation begins where they part, or later where the operator says so |
 //! | `diverged`, and the logs are the same again | as any other stop |
 //! | `conflict`, `corrupt`, `refused` | the same offset is tried again, or what lies before the one that the operator names is skipped |
@@ -35,11 +36,16 @@ pub struct Shown {
 impl Shown {
     /// Must the logs be compared before anything is decided?
     pub fn asks_for_comparison(&self) -> bool {
-        self.retired || self.is_diverged()
+        self.retired || self.is(StopReason::Diverged)
     }
 
-    fn is_diverged(&self) -> bool {
-        self.stopped.as_deref() == Some(StopReason::Diverged.as_str())
+    /// Must Kafka be asked before anything is decided?
+    pub fn asks_kafka(&self) -> bool {
+        self.asks_for_comparison() || self.is(StopReason::Mixed)
+    }
+
+    fn is(&self, reason: StopReason) -> bool {
+        self.stopped.as_deref() == Some(reason.as_str())
     }
 }
 
@@ -68,11 +74,30 @@ pub enum Resumption {
     NewGeneration {
         /// Where it begins.
         begins: NextOffset,
-        /// Does the ledger have to end the old one, as `diverged`? A retired one is ended already.
-        ends_diverged: bool,
+        /// As what the ledger has to end the old one. A retired one is ended already.
+        ends_as: Option<Ending>,
         /// What is missing of the new generation's log.
         skipped: Vec<Gap>,
     },
+}
+
+/// As what the ledger ends a generation: from its next offset on, its log is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Its log was cut, and grew again as another.
+    Diverged,
+    /// Its topic was created anew.
+    Recreated,
+}
+
+impl Ending {
+    /// The text in `capture_gaps.reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Diverged => "diverged",
+            Self::Recreated => "recreated",
+        }
+    }
 }
 
 /// Why nothing is written.
@@ -116,19 +141,22 @@ pub fn resume(
         return Err(Refusal::NotStopped);
     }
     match log {
-        None if shown.asks_for_comparison() || at.is_some() => Err(Refusal::Absent),
+        None if shown.asks_kafka() || at.is_some() => Err(Refusal::Absent),
+        Some(LogNow::Recreated(watermarks)) if shown.is(StopReason::Mixed) => unmix(at, watermarks),
         Some(LogNow::Recreated(_)) if at.is_some() => Err(Refusal::Recreated),
         Some(LogNow::Recreated(watermarks)) if shown.retired => {
             let first = NextOffset::at(0);
             Ok(Resumption::NewGeneration {
                 begins: watermarks.low,
-                ends_diverged: false,
+                ends_as: None,
                 skipped: skipped(first, watermarks.low, GapReason::Retired),
             })
         }
         None | Some(LogNow::Recreated(_)) => Ok(Resumption::Retry),
         Some(LogNow::Same(watermarks, parting)) => match parting {
-            Some(parting) if shown.is_diverged() && !is_whole(parting, shown.last.next()) => {
+            Some(parting)
+                if shown.is(StopReason::Diverged) && !is_whole(parting, shown.last.next()) =>
+            {
                 part(shown, at, watermarks, parting.begins)
             }
             Some(Parting {
@@ -140,6 +168,19 @@ pub fn resume(
             _ => go_on(shown.last.next(), at, watermarks),
         },
     }
+}
+
+/// The new log from its beginning, or from where the operator chooses: behind what was recorded of it
+/// as of the old one.
+fn unmix(at: Option<NextOffset>, watermarks: Watermarks) -> Result<Resumption, Refusal> {
+    let chosen = checked(watermarks.low, at, watermarks)?;
+    let mut missing = skipped(NextOffset::at(0), watermarks.low, GapReason::Retention);
+    missing.extend(skipped(watermarks.low, chosen, GapReason::Operator));
+    Ok(Resumption::NewGeneration {
+        begins: chosen,
+        ends_as: Some(Ending::Recreated),
+        skipped: missing,
+    })
 }
 
 /// Is the log proved to be the recorded one, as far as anything can be? A log of which nothing can be
@@ -158,7 +199,7 @@ fn part(
     let chosen = checked(begins, at, watermarks)?;
     Ok(Resumption::NewGeneration {
         begins: chosen,
-        ends_diverged: !shown.retired,
+        ends_as: (!shown.retired).then_some(Ending::Diverged),
         skipped: skipped(begins, chosen, GapReason::Operator),
     })
 }
@@ -175,7 +216,7 @@ fn watch_again(
     missing.extend(skipped(left, chosen, GapReason::Operator));
     Ok(Resumption::NewGeneration {
         begins: chosen,
-        ends_diverged: false,
+        ends_as: None,
         skipped: missing,
     })
 }

@@ -10,6 +10,8 @@ pub enum StopReason {
     Diverged,
     /// What Kafka sends is damaged, or compressed in a way that the client cannot read.
     Corrupt,
+    /// The topic was created anew while it was read, and what was recorded last is of the new log.
+    Mixed,
     /// A position is recorded already, although nothing says so.
     Conflict,
     /// PostgreSQL takes a record not even as raw bytes.
@@ -22,6 +24,7 @@ impl StopReason {
         match self {
             Self::Diverged => "diverged",
             Self::Corrupt => "corrupt",
+            Self::Mixed => "mixed",
             Self::Conflict => "conflict",
             Self::Refused => "refused",
         }

@@ -47,10 +47,10 @@ fn gap(from: i64, to: i64, reason: GapReason) -> Gap {
     }
 }
 
-fn new_generation(begins: i64, ends_diverged: bool, skipped: Vec<Gap>) -> Resumption {
+fn new_generation(begins: i64, ends_as: Option<Ending>, skipped: Vec<Gap>) -> Resumption {
     Resumption::NewGeneration {
         begins: at(begins),
-        ends_diverged,
+        ends_as,
         skipped,
     }
 }
@@ -114,13 +114,13 @@ fn a_log_that_parted_goes_on_in_a_new_generation_from_there() {
     let log = Some(same(0, 20, Some(parted(Some(3), Some(4), 4))));
     assert_eq!(
         resume(&shown, None, log),
-        Ok(new_generation(4, true, vec![]))
+        Ok(new_generation(4, Some(Ending::Diverged), vec![]))
     );
     assert_eq!(
         resume(&shown, Some(at(12)), log),
         Ok(new_generation(
             12,
-            true,
+            Some(Ending::Diverged),
             vec![gap(4, 12, GapReason::Operator)]
         ))
     );
@@ -140,7 +140,7 @@ fn a_stop_that_saw_another_record_holds_where_nothing_can_be_compared_any_more()
     let log = Some(same(15, 20, Some(parted(None, None, 15))));
     assert_eq!(
         resume(&shown, None, log),
-        Ok(new_generation(15, true, vec![]))
+        Ok(new_generation(15, Some(Ending::Diverged), vec![]))
     );
 }
 
@@ -167,14 +167,14 @@ fn a_retired_partition_is_watched_again_in_a_new_generation() {
     let whole = |low, end| Some(same(low, end, Some(parted(Some(8), None, 9))));
     assert_eq!(
         resume(&retired, None, whole(0, 20)),
-        Ok(new_generation(9, false, vec![]))
+        Ok(new_generation(9, None, vec![]))
     );
     let nothing_left = Some(same(15, 20, Some(parted(None, None, 15))));
     assert_eq!(
         resume(&retired, None, nothing_left),
         Ok(new_generation(
             15,
-            false,
+            None,
             vec![gap(9, 15, GapReason::Retired)]
         ))
     );
@@ -182,7 +182,7 @@ fn a_retired_partition_is_watched_again_in_a_new_generation() {
         resume(&retired, Some(at(17)), nothing_left),
         Ok(new_generation(
             17,
-            false,
+            None,
             vec![
                 gap(9, 15, GapReason::Retired),
                 gap(15, 17, GapReason::Operator)
@@ -192,16 +192,12 @@ fn a_retired_partition_is_watched_again_in_a_new_generation() {
     let cut = Some(same(0, 4, Some(parted(Some(3), Some(4), 4))));
     assert_eq!(
         resume(&retired, None, cut),
-        Ok(new_generation(4, false, vec![]))
+        Ok(new_generation(4, None, vec![]))
     );
     let anew = Some(LogNow::Recreated(offsets(2, 4)));
     assert_eq!(
         resume(&retired, None, anew),
-        Ok(new_generation(
-            2,
-            false,
-            vec![gap(0, 2, GapReason::Retired)]
-        ))
+        Ok(new_generation(2, None, vec![gap(0, 2, GapReason::Retired)]))
     );
     assert_eq!(resume(&retired, None, None), Err(Refusal::Absent));
 }
@@ -212,6 +208,42 @@ fn a_retired_partition_that_had_stopped_goes_on_as_its_stop_says() {
     let log = Some(same(0, 20, Some(parted(Some(3), Some(4), 4))));
     assert_eq!(
         resume(&both, None, log),
-        Ok(new_generation(4, false, vec![]))
+        Ok(new_generation(4, None, vec![]))
+    );
+}
+
+#[test]
+fn a_mixed_partition_begins_with_the_new_log_or_where_the_operator_says_and_ends_the_old_one() {
+    let shown = shown(5, Some("mixed"), false);
+    let ends = Some(Ending::Recreated);
+    let new_log = || Some(LogNow::Recreated(offsets(2, 9)));
+    assert_eq!(
+        resume(&shown, None, new_log()),
+        Ok(new_generation(
+            2,
+            ends,
+            vec![gap(0, 2, GapReason::Retention)]
+        ))
+    );
+    assert_eq!(
+        resume(&shown, Some(at(5)), new_log()),
+        Ok(new_generation(
+            5,
+            ends,
+            vec![
+                gap(0, 2, GapReason::Retention),
+                gap(2, 5, GapReason::Operator)
+            ]
+        ))
+    );
+    assert_eq!(
+        resume(&shown, Some(at(10)), new_log()),
+        Err(Refusal::BehindEnd { at: 10, end: 9 })
+    );
+    assert_eq!(resume(&shown, None, None), Err(Refusal::Absent));
+    // the old topic came back: nothing of it was read wrongly since
+    assert_eq!(
+        resume(&shown, None, Some(same(0, 9, None))),
+        Ok(Resumption::Retry)
     );
 }

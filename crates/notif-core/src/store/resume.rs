@@ -61,11 +61,11 @@ fn partition_resume_in_txn(
         }
         Resumption::NewGeneration {
             begins,
-            ends_diverged,
+            ends_as,
             skipped,
         } => {
-            if *ends_diverged {
-                generation_end_in_txn(conn, decision, id, "diverged")?;
+            if let Some(reason) = ends_as {
+                generation_end_in_txn(conn, decision, id, reason.as_str())?;
             }
             let generation = shown.generation.saturating_add(1);
             for gap in skipped {

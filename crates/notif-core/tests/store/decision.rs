@@ -3,7 +3,7 @@
 use notif_core::batch::{Gap, GapReason};
 use notif_core::offset::NextOffset;
 use notif_core::record::PartitionId;
-use notif_core::resume::{Resumption, Shown};
+use notif_core::resume::{Ending, Resumption, Shown};
 use notif_core::store::Session;
 use notif_core::store::cluster::Adopted;
 use notif_core::store::decision::Decision;
@@ -114,7 +114,7 @@ fn a_new_generation_forgets_what_was_seen_of_the_old_log() {
     let mut session = stopped(&database);
     let parted = Resumption::NewGeneration {
         begins: NextOffset::at(2),
-        ends_diverged: true,
+        ends_as: Some(Ending::Diverged),
         skipped: Vec::new(),
     };
     assert!(

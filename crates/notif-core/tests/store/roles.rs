@@ -61,7 +61,7 @@ fn decide(server: &Postgres, database: &TestDatabase) {
             },
             resumption: Resumption::NewGeneration {
                 begins: next,
-                ends_diverged: false,
+                ends_as: None,
                 skipped: Vec::new(),
             },
             topic_id: None,

@@ -7,7 +7,7 @@ use notif_core::divergence::Parting;
 use notif_core::offset::NextOffset;
 use notif_core::plan::Seen;
 use notif_core::record::PartitionId;
-use notif_core::resume::{LogNow, Refusal, Resumption, Shown, resume};
+use notif_core::resume::{Ending, LogNow, Refusal, Resumption, Shown, resume};
 use notif_core::store::Session;
 use notif_core::store::offset::OffsetRow;
 use notif_core::store::resume::Resumed;
@@ -114,10 +114,7 @@ fn decide(
     deadline: &Deadline,
 ) -> Result<Vec<Chosen>, Failure> {
     let at = at.map(NextOffset::at);
-    let needs_kafka = at.is_some()
-        || named
-            .iter()
-            .any(|(_, row)| shown(row).asks_for_comparison());
+    let needs_kafka = at.is_some() || named.iter().any(|(_, row)| shown(row).asks_kafka());
     let client = if needs_kafka {
         let client = brokers::connect(&config.kafka)?;
         deadline.waiting_for(WaitsFor::Kafka);
@@ -297,7 +294,7 @@ fn becomes(one: &Chosen, done: bool) -> Vec<String> {
         }
         Resumption::NewGeneration {
             begins,
-            ends_diverged,
+            ends_as,
             skipped,
         } => {
             let generation = shown.generation.saturating_add(1);
@@ -305,10 +302,11 @@ fn becomes(one: &Chosen, done: bool) -> Vec<String> {
                 "  the next poll {will} read on in generation {generation}, which begins at {}",
                 begins.get()
             )];
-            if *ends_diverged {
+            if let Some(reason) = ends_as {
                 text.push(format!(
-                    "  ledger: generation {} ends at {next}, diverged: what its log had from there on is not known",
-                    shown.generation
+                    "  ledger: generation {} ends at {next}, {}: what its log had from there on is not known",
+                    shown.generation,
+                    reason.as_str()
                 ));
             }
             text.extend(skipped_words(generation, skipped));
@@ -338,20 +336,20 @@ fn object(one: &Chosen) -> Value {
     } = &one.resumed;
     let next = shown.last.next().get();
     let nothing: &[Gap] = &[];
-    let (action, generation, begins, ends_diverged, skipped) = match resumption {
-        Resumption::Retry => ("retry", shown.generation, next, false, nothing),
+    let (action, generation, begins, ends_as, skipped) = match resumption {
+        Resumption::Retry => ("retry", shown.generation, next, &None, nothing),
         Resumption::Forward { to, skipped } => {
-            ("forward", shown.generation, to.get(), false, &**skipped)
+            ("forward", shown.generation, to.get(), &None, &**skipped)
         }
         Resumption::NewGeneration {
             begins,
-            ends_diverged,
+            ends_as,
             skipped,
         } => (
             "new-generation",
             shown.generation.saturating_add(1),
             begins.get(),
-            *ends_diverged,
+            ends_as,
             &**skipped,
         ),
     };
@@ -366,7 +364,7 @@ fn object(one: &Chosen) -> Value {
         "action": action,
         "nextGeneration": generation,
         "begins": begins,
-        "endsDiverged": ends_diverged,
+        "endsAs": ends_as.map(Ending::as_str),
         "skipped": skipped.iter().map(|gap| json!({
             "firstOffset": gap.from.get(),
             "lastOffset": gap.to.last_consumed().get(),

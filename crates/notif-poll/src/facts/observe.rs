@@ -43,7 +43,7 @@ pub(crate) fn problem_of(verdict: &Verdict) -> Option<String> {
         }
         Verdict::Mixed { at } => format!(
             "the topic was created anew while it was read: the last recorded record, at {at}, is of the new log; \
-             read from its beginning, that log would be recorded twice in part"
+             read from its beginning, that log is recorded twice in part; notif-poll resume goes on, with --at from where it is told to"
         ),
         Verdict::Ahead { next, end } => format!(
             "{} is stored as the next offset, but the log ends at {}: it was cut, or replaced by another",

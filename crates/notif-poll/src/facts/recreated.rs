@@ -12,8 +12,8 @@
 //! * records are stored in the order of their partition, so what was stored of the new log is the
 //!   *last* part of what is stored. If any record is of the new log, the last one is: the witness;
 //! * so before the new generation is opened, the record at the witness's offset is read in the new
-//!   log. The same value and time there: the verdict is `mixed`, nothing is opened, and a person
-//!   decides. Another record, none, or a log that does not reach so far: nothing of it was stored;
+//!   log. The same value and time there: the verdict is `mixed`, nothing is opened, and the
+//!   partition stays stopped until an operator decides. Another record, none, or a log that does not reach so far: nothing of it was stored;
 //! * what lies below the new log's low offset is not read again, hence not doubled, whatever it was.
 //!
 //! A run that stored something asks for the ids once more at its end, so that this is told by the

@@ -142,7 +142,7 @@ impl Outcome {
         self.again = further.again;
     }
 
-    /// The partitions that are to stay stopped.
+    /// The partitions that are to stay stopped, in no order.
     pub(crate) fn stops(&self, generation: impl Fn(&PartitionId) -> Option<i32>) -> Vec<Stop> {
         let stop = |(id, drained): (&PartitionId, &Drained)| {
             let Consequence::Stop(reason, offset) = drained.problem.as_ref()?.consequence else {
@@ -156,9 +156,6 @@ impl Outcome {
                 offset,
             })
         };
-        let mut stops: Vec<Stop> = self.partitions.iter().filter_map(stop).collect();
-        // rows are locked in the order of (topic, partition) everywhere
-        stops.sort_by(|a, b| a.id.cmp(&b.id));
-        stops
+        self.partitions.iter().filter_map(stop).collect()
     }
 }

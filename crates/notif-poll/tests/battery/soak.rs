@@ -10,6 +10,11 @@ use notif_testbed::postgres::{Postgres, PostgresOptions};
 use crate::storm::{Storm, Tally, seed};
 use crate::tell::tell;
 
+/// So many kills there must be in half an hour; in a shorter soak, that share of them.
+const KILLS_IN_HALF_AN_HOUR: u64 = 1_000;
+
+const HALF_AN_HOUR: u64 = 1_800;
+
 /// A poll that meets a dead server ends with what it is: PostgreSQL (3), Kafka (4), time (5), or a
 /// partition whose broker does not answer, or not yet all (9).
 const CODES: [i32; 5] = [0, 3, 4, 5, 9];
@@ -59,4 +64,10 @@ fn soak() {
         season_seed = season_seed.wrapping_add(1);
     }
     tell(&format!("soak: {sum}"));
+    let due = KILLS_IN_HALF_AN_HOUR * seconds.min(HALF_AN_HOUR) / HALF_AN_HOUR;
+    assert!(
+        u64::try_from(sum.kills).unwrap() >= due,
+        "{} kills of {due} that belong to {seconds} s",
+        sum.kills
+    );
 }

@@ -146,7 +146,8 @@ fn make_good(scene: &Scene, database: &TestDatabase, first: &Ended, what: &str) 
     let second = scene.world.poll(database);
     let proved = second
         .expect(code)
-        .and_then(|_| compare(database, &scene.truth));
+        .and_then(|_| compare(database, &scene.truth))
+        .and_then(|_| scene.world.verify(database, &[]).expect(0).map(drop));
     if let Err(wrong) = proved {
         panic!("{what}: {wrong}\nthe first run: {first:?}\nreplay: NOTIF_FAULT={what}");
     }

@@ -71,6 +71,11 @@ impl World {
         Ended::of(&mut self.command(database))
     }
 
+    /// What `verify` finds, by itself or with `--deep`.
+    pub(crate) fn verify(&self, database: &TestDatabase, deep: &[&str]) -> Ended {
+        Ended::of(self.command(database).arg("verify").args(deep))
+    }
+
     /// One poll that is killed or held at a step.
     pub(crate) fn poll_with(&self, database: &TestDatabase, fault: &str) -> Ended {
         Ended::of(self.command(database).env("NOTIF_FAULT", fault))

@@ -58,7 +58,7 @@ fn a_diverged_log_goes_on_in_a_new_generation_from_where_it_parts() {
             "topic": world.topic(), "partition": 0, "stopped": "diverged", "retired": false,
             "generation": 0, "nextOffset": 50,
             "divergence": {"sameThrough": 41, "differsAt": 42, "begins": 42},
-            "action": "new-generation", "nextGeneration": 1, "begins": 42, "endsDiverged": true,
+            "action": "new-generation", "nextGeneration": 1, "begins": 42, "endsAs": "diverged",
             "skipped": [],
         })
     );

@@ -1,12 +1,13 @@
 //! Brokers and databases that ask who is there: one secure Kafka for all of these tests.
 //!
 //! What works and what fails to connect is in `secure/connection.rs`, rights in
-//! `secure/right.rs`, what the operator's page says in `secure/page.rs`, PostgreSQL in `secure/database.rs`, that no secret is written anywhere in
+//! `secure/right.rs`, a client that is slowed down in `secure/quota.rs`, what the operator's page says in `secure/page.rs`, PostgreSQL in `secure/database.rs`, that no secret is written anywhere in
 //! `secure/secret.rs`.
 
 mod connection;
 mod database;
 mod page;
+mod quota;
 mod right;
 mod secret;
 
@@ -28,6 +29,8 @@ const USER: &str = "alice";
 /// Whom the operator's page speaks of.
 const PAGE_USER: &str = "notif-poller";
 const PAGE_PASSWORD: &str = "change-me";
+/// Who is slowed down.
+const SLOW_USER: &str = "sam";
 /// Known by a certificate.
 const CERTIFIED: &str = "carol";
 /// Part of every secret of these tests, so that it can be looked for.
@@ -73,10 +76,16 @@ impl Secure {
         client("late", true, None);
         client("careful", false, Some(KEY_PASSWORD));
         client("poller", false, Some(PAGE_PASSWORD));
-        let users = [(USER, PASSWORD), (PAGE_USER, PAGE_PASSWORD)];
+        let users = [
+            (USER, PASSWORD),
+            (SLOW_USER, PASSWORD),
+            (PAGE_USER, PAGE_PASSWORD),
+        ];
         let security = Security::new(&authority, &broker, &of_another_host, &users).unwrap();
         let kafka = Kafka::start(&KafkaOptions {
             security: Some(security),
+            // a quota counts the last second, not the last ten
+            settings: vec![("quota.window.num".to_owned(), "2".to_owned())],
             ..KafkaOptions::default()
         })
         .unwrap();
@@ -201,6 +210,11 @@ impl Way {
         self.with("sasl.mechanism", mechanism)
             .with("sasl.username", USER)
             .with("sasl.password", password)
+    }
+
+    /// As another user with the same password; the last line of a setting counts.
+    fn of_user(self, user: &str) -> Self {
+        self.with("sasl.username", user)
     }
 
     fn with(mut self, key: &str, value: &str) -> Self {

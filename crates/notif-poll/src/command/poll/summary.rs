@@ -4,7 +4,7 @@ use notif_core::offset::NextOffset;
 use notif_core::plan::{Memory, Verdict};
 use notif_core::record::PartitionId;
 use notif_core::stable_end;
-use notif_core::stop::Stop;
+use notif_core::stop::{Stop, StopReason};
 use notif_core::store::Session;
 use notif_core::store::offset::Observation;
 use notif_core::store::run::RunEnd;
@@ -64,9 +64,14 @@ pub(super) fn end(
         .filter_map(|(id, next)| observation(run, facts, id, *next))
         .collect();
     let mut report = report(run, facts, outcome.as_ref(), &seen);
-    let stops = outcome.as_ref().map_or_else(Vec::new, |outcome| {
-        outcome.stops(|id| Some(facts.partitions.get(id)?.row.as_ref()?.stored.generation))
-    });
+    let mut stops = mixed(facts);
+    if let Some(outcome) = &outcome {
+        stops.extend(
+            outcome.stops(|id| Some(facts.partitions.get(id)?.row.as_ref()?.stored.generation)),
+        );
+    }
+    // rows are locked in the order of (topic, partition) everywhere
+    stops.sort_by(|a, b| a.id.cmp(&b.id));
     let failure = outcome
         .and_then(|outcome| outcome.failure)
         .map(Failure::from);
@@ -74,6 +79,25 @@ pub(super) fn end(
         add_failure(&mut report, &failure);
     }
     close(run, session, report, &seen, &stops)
+}
+
+/// The partitions that nothing may be read of, because the last record of the old log is one of the new
+/// one.
+fn mixed(facts: &Facts) -> Vec<Stop> {
+    let stop = |(id, planned): (&PartitionId, &Planned)| {
+        let Some(Verdict::Mixed { at }) = planned.verdict else {
+            return None;
+        };
+        let stored = &planned.row.as_ref()?.stored;
+        Some(Stop {
+            id: id.clone(),
+            generation: stored.generation,
+            last: stored.last,
+            reason: StopReason::Mixed,
+            offset: at,
+        })
+    };
+    facts.partitions.iter().filter_map(stop).collect()
 }
 
 /// Ends a run that could not do its work but reached PostgreSQL.

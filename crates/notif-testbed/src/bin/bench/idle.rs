@@ -5,11 +5,12 @@
 //! librdkafka's defaults wait longer than notif-poll's settings do.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use notif_testbed::campus;
+use notif_testbed::{TestDatabase, campus};
 use serde_json::Value;
 
 use crate::figure::{Bar, Figure, Report, Sample};
@@ -29,14 +30,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure(stage: &Stage, report: &mut Report) -> Result<()> {
     heading("idle: a poll with nothing new");
+    let program = stage.poll_program();
     for _ in 0..WARM_UP_RUNS {
-        poll(stage)?;
+        poll(stage, &program, &stage.recorded)?;
         simple_clients(stage)?;
     }
     let (mut ours, mut simple, mut memory) =
         (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..RUNS {
-        let (millis, mb) = poll(stage)?;
+        let (millis, mb) = poll(stage, &program, &stage.recorded)?;
         ours.push(millis);
         memory.push(mb);
         simple.push(simple_clients(stage)?);
@@ -76,8 +78,8 @@ fn say(ours: &Sample, simple: &Sample) {
 }
 
 /// Milliseconds and MB of one poll; it fails where there was something new.
-fn poll(stage: &Stage) -> Result<(f64, f64)> {
-    let mut poll = stage.program("notif-poll", &stage.recorded);
+pub(crate) fn poll(stage: &Stage, program: &Path, database: &TestDatabase) -> Result<(f64, f64)> {
+    let mut poll = stage.run(program, database);
     let timed = timed::run(poll.args(["--output", "json"]), LIMIT)?;
     let report: Value = serde_json::from_str(&timed.stdout)?;
     let partitions = report

@@ -4,12 +4,13 @@
 //! the two sides of a ratio are measured in turns, several times, and what is printed is the median
 //! of the ratios with the lowest and the highest.
 //!
-//! `drain.rs`, `idle.rs`, `verify.rs` and `api.rs` hold one benchmark each; `stage.rs` is the servers and the
+//! `drain.rs`, `idle.rs`, `verify.rs`, `api.rs` and `cost.rs` hold one benchmark each; `stage.rs` is the servers and the
 //! recorded campus that they share, `figure.rs` what is printed, `timed.rs` how a process is
 //! measured, `tools.rs` the programs of others. What the figures mean is in `docs/benchmarks.md`.
 #![expect(clippy::print_stdout, reason = "the benchmarks are what they print")]
 
 mod api;
+mod cost;
 mod drain;
 mod figure;
 mod idle;
@@ -41,7 +42,7 @@ struct Cli {
           value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     events: u32,
 
-    /// How often drain, verify and api are measured, each side in turn
+    /// How often drain, verify, api and cost are measured, each side in turn
     #[arg(long, default_value_t = 3, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=50))]
     rounds: u32,
@@ -49,6 +50,10 @@ struct Cli {
     /// Also write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Another build of notif-poll, for `cost` alone
+    #[arg(long, value_name = "FILE", required_if_eq("area", "cost"))]
+    against: Option<PathBuf>,
 
     /// The broker, for `kafka-metadata` alone
     #[arg(long, hide = true)]
@@ -65,6 +70,8 @@ enum Area {
     Verify,
     /// GET /order/{id}/latest, beside pgbench with the same statement
     Api,
+    /// Drain and idle poll beside another build of notif-poll; only where it is named
+    Cost,
     /// Not a benchmark: the process that `idle` runs as its baseline
     #[value(hide = true)]
     KafkaMetadata,
@@ -96,6 +103,9 @@ fn main() -> Result<()> {
     }
     if runs(Area::Api) {
         api::measure(&stage, cli.rounds, &mut report)?;
+    }
+    if let (Some(Area::Cost), Some(against)) = (cli.area, &cli.against) {
+        cost::measure(&stage, against, cli.rounds, &mut report)?;
     }
     report.loads_end();
     heading("Results");

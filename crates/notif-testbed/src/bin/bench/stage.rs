@@ -146,7 +146,12 @@ impl Stage {
     /// One of our programs with an environment that leads it to `database` and our broker, and
     /// nothing else in it.
     pub(crate) fn program(&self, name: &str, database: &TestDatabase) -> Command {
-        let mut command = Command::new(self.programs.join(name));
+        self.run(&self.programs.join(name), database)
+    }
+
+    /// The same for a program at another place.
+    pub(crate) fn run(&self, program: &Path, database: &TestDatabase) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("DATABASE_URL", database.url())
@@ -159,9 +164,19 @@ impl Stage {
         command
     }
 
+    /// notif-poll as it was built with this benchmark.
+    pub(crate) fn poll_program(&self) -> PathBuf {
+        self.programs.join("notif-poll")
+    }
+
     /// One poll that records everything; it fails where a record is missing.
     pub(crate) fn drain(&self, database: &TestDatabase) -> Result<Timed> {
-        let mut poll = self.program("notif-poll", database);
+        self.drain_with(&self.poll_program(), database)
+    }
+
+    /// The same by another build.
+    pub(crate) fn drain_with(&self, program: &Path, database: &TestDatabase) -> Result<Timed> {
+        let mut poll = self.run(program, database);
         let timed = timed::run(poll.args(["--output", "json"]), DRAIN_LIMIT)?;
         let report: Value = serde_json::from_str(&timed.stdout)?;
         let member = |name: &str| report.get(name).cloned().unwrap_or_default();
