@@ -1,12 +1,18 @@
 //! The table: path, methods, handler. Nothing else.
 
+mod correlation;
 mod customer;
+mod filtered;
 mod health;
+mod list;
 mod notification;
 mod order;
+mod record;
 mod reply;
+mod runner;
 mod send;
 mod stream;
+mod timeline;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, ServiceConfig};
@@ -22,9 +28,18 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/readyz", health::readyz))
         .service(read("/order/{orderId}", order::list))
         .service(read("/order/{orderId}/latest", order::latest))
+        .service(read("/order/{orderId}/timeline", timeline::get))
         .service(read("/customer/{customerId}/notifications", customer::feed))
+        .service(read("/runner/{runnerId}/notifications", runner::feed))
+        .service(read("/correlation/{correlationId}", correlation::story))
+        .service(read("/notifications", filtered::list))
         .service(read("/notifications/{notificationId}", notification::get))
         .service(stream::service())
+        .service(read(
+            "/notifications/{notificationId}/raw",
+            notification::raw,
+        ))
+        .service(read("/records/{topic}/{partition}/{offset}", record::get))
         .service(write("/send-notification", send::send))
         .default_service(web::to(async || nothing_here()));
 }

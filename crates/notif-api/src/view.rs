@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, SecondsFormat, Utc};
 use notif_core::notification::{Notification, NotificationDetail};
 
+pub(crate) mod timeline;
+
 /// Bytes of an object besides its event, roughly.
 const OBJECT_BYTES: usize = 700;
 
@@ -77,7 +79,8 @@ fn write_notification(out: &mut Vec<u8>, notification: &Notification) {
     object.close();
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
     bytes
         .iter()
@@ -121,6 +124,14 @@ impl<'a> Object<'a> {
         // writing text into memory does not fail
         if serde_json::to_writer(&mut *self.out, &value).is_err() {
             self.out.extend_from_slice(b"null");
+        }
+    }
+
+    fn texts(&mut self, key: &str, values: &[String]) {
+        self.key(key);
+        // as in `text`
+        if serde_json::to_writer(&mut *self.out, values).is_err() {
+            self.out.extend_from_slice(b"[]");
         }
     }
 

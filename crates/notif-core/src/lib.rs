@@ -57,4 +57,6 @@ pub mod resume;
 
 pub mod health;
 
+pub mod timeline;
+
 pub mod store;

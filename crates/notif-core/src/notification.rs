@@ -21,7 +21,7 @@ mod manual;
 mod read;
 
 pub use manual::{Manual, ManualNotification};
-pub use read::{Notification, NotificationDetail};
+pub use read::{Notification, NotificationDetail, NotificationRaw};
 
 /// The earliest believable time of a record: 2000-01-01, milliseconds since 1970. Before it there
 /// was no Kafka, only clocks that were never set.

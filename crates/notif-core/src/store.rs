@@ -4,6 +4,8 @@
 //! `_in_txn`. Each file holds one noun. Nothing here reads the environment or the clock: times come
 //! from PostgreSQL or as arguments.
 
+#[cfg(test)]
+mod asked;
 pub mod batch;
 pub mod claim;
 pub mod cluster;
@@ -24,10 +26,13 @@ pub mod refusal;
 pub mod resume;
 pub mod retire;
 pub mod run;
+#[cfg(test)]
+mod scale_tests;
 pub mod session;
 pub mod status;
 pub mod stop;
 pub mod tail;
+pub mod timeline;
 pub mod verify;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
-use notif_core::query::{Cursor, LIMIT_MAX, List, OFFSET_MAX};
+use notif_core::query::{Cursor, LIMIT_MAX, ListHash, OFFSET_MAX};
 use percent_encoding::percent_decode;
 use uuid::Uuid;
 
@@ -103,8 +103,14 @@ impl Parameters {
         offset
     }
 
+    /// `generation`: which life of a topic.
+    pub(crate) fn generation(&mut self) -> Option<i32> {
+        let generation = self.number("generation", 0..=i32::MAX.unsigned_abs(), "")?;
+        i32::try_from(generation).ok()
+    }
+
     /// `cursor`: the id after which the page of `list` begins.
-    pub(crate) fn cursor(&mut self, list: &List) -> Option<Uuid> {
+    pub(crate) fn cursor(&mut self, list: ListHash) -> Option<Uuid> {
         match Cursor::parse(self.value("cursor")?, list) {
             Ok(id) => Some(id),
             Err(error) => {
@@ -113,6 +119,11 @@ impl Parameters {
                 None
             }
         }
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.refusals.is_empty()
     }
 
     /// Refuses the request where anything was wrong.

@@ -1,7 +1,7 @@
 //! Answers that succeed.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LINK};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use notif_core::query::Cursor;
 
@@ -19,10 +19,11 @@ pub(super) fn one(app: &App, text: Vec<u8>) -> Result<HttpResponse, Problem> {
 }
 
 /// A page of a list. The link to the next one is relative, so that it holds behind whatever prefix
-/// the client came through.
+/// the client came through. It says again what the list is of: `filter` is empty or ends in `&`.
 pub(super) fn page(
     app: &App,
     text: Vec<u8>,
+    filter: &str,
     limit: Option<u32>,
     next: Option<Cursor>,
 ) -> Result<HttpResponse, Problem> {
@@ -31,9 +32,21 @@ pub(super) fn page(
         let limit = limit
             .map(|limit| format!("limit={limit}&"))
             .unwrap_or_default();
-        response.insert_header((LINK, format!("<?{limit}cursor={cursor}>; rel=\"next\"")));
+        response.insert_header((
+            LINK,
+            format!("<?{filter}{limit}cursor={cursor}>; rel=\"next\""),
+        ));
     }
     Ok(response.body(app.in_flight.reply(text)?))
+}
+
+/// Bytes that somebody else made: to be saved, never to be shown by a browser.
+pub(super) fn bytes(app: &App, file: &str, bytes: Vec<u8>) -> Result<HttpResponse, Problem> {
+    let mut response = HttpResponse::build(StatusCode::OK);
+    response.insert_header((CONTENT_TYPE, "application/octet-stream"));
+    let disposition = format!("attachment; filename=\"{file}\"");
+    response.insert_header((CONTENT_DISPOSITION, disposition));
+    Ok(response.body(app.in_flight.reply(bytes)?))
 }
 
 fn json(status: StatusCode) -> HttpResponseBuilder {

@@ -11,6 +11,7 @@
 
 mod bad_requests;
 mod broken_database;
+mod correlation;
 mod customer;
 mod health;
 mod hostile;
@@ -19,10 +20,17 @@ mod notification;
 mod odd_database;
 mod order;
 mod process;
+mod raw;
+mod record;
 mod request_id;
 mod rows;
+mod runner;
 mod secure_database;
 mod send;
 mod server;
 mod slow_clients;
+<<<<<<< HEAD
 mod stream;
+=======
+mod timeline;
+>>>>>>> lists

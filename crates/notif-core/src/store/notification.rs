@@ -1,4 +1,7 @@
 //! Reading notifications, and writing a manual one. Recorded ones are written by `commit`, in bulk.
+//!
+//! Lists that a filter shows are read in `notification/filtered.rs`, an order's story across
+//! services in `timeline.rs`.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -8,15 +11,11 @@ use uuid::Uuid;
 
 use self::cut::Cut;
 use super::{Read, StoreError, batch, read};
-use crate::notification::{ManualNotification, Notification, NotificationDetail};
+use crate::notification::{ManualNotification, Notification, NotificationDetail, NotificationRaw};
 use crate::query::{Direction, Page, PageQuery, Subject};
 use crate::schema::notifications::dsl as n;
 
-mod cut;
-#[cfg(test)]
-mod plan_tests;
-
-/// The columns of [`Notification`], in its order.
+/// The columns of [`Notification`], in its order; as text in `notification/row.rs`.
 macro_rules! columns {
     ($event:expr) => {
         (
@@ -42,6 +41,33 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// The columns of [`NotificationDetail`], in its order.
+macro_rules! detail_columns {
+    () => {
+        (
+            columns!(n::event.cast::<Text>()),
+            n::timestamp_type,
+            n::message_key,
+            n::headers.cast::<Nullable<Text>>(),
+            n::value_bytes,
+            n::value_sha256,
+            n::batch_id,
+        )
+    };
+}
+
+mod cut;
+mod filtered;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod plan_tests;
+mod record;
+pub(super) mod row;
+
+pub use filtered::{event_types_like, notification_filtered};
+pub use record::record_get;
+
 /// The newest notification of an order.
 pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
     let newest = n::notifications
@@ -54,14 +80,18 @@ pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
 
 /// One notification with all that is told of it.
 pub fn notification_get(id: Uuid) -> Result<Read<NotificationDetail>, StoreError> {
+    let row = n::notifications.find(id).select(detail_columns!());
+    read::one(&row)
+}
+
+/// The bytes of the message that a notification was recorded from, where they are kept.
+pub fn notification_raw(id: Uuid) -> Result<Read<NotificationRaw>, StoreError> {
     let row = n::notifications.find(id).select((
-        columns!(n::event.cast::<Text>()),
-        n::timestamp_type,
-        n::message_key,
-        n::headers.cast::<Nullable<Text>>(),
+        n::raw,
+        n::status,
+        n::source_offset.is_not_null(),
         n::value_bytes,
         n::value_sha256,
-        n::batch_id,
     ));
     read::one(&row)
 }
@@ -70,10 +100,10 @@ pub fn notification_get(id: Uuid) -> Result<Read<NotificationDetail>, StoreError
 pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
     let found = read::all::<_, (Notification, bool), _>(&page_statement(page))?;
     Ok(found.and_then(|found| {
-        let more = found.last().is_some_and(|(_, more)| *more);
+        let last = found.last().filter(|(_, more)| *more);
         Ok(Page {
+            end: last.map(|(row, _)| row.notification_id),
             notifications: found.into_iter().map(|(row, _)| row).collect(),
-            more,
         })
     }))
 }
@@ -88,6 +118,8 @@ fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
     rows = match &page.list.subject {
         Subject::Order(id) => rows.filter(n::order_id.eq(id)),
         Subject::Customer(id) => rows.filter(n::customer_id.eq(id)),
+        Subject::Runner(id) => rows.filter(n::runner_id.eq(id)),
+        Subject::Correlation(id) => rows.filter(n::correlation_id.eq(id)),
     };
     rows = match (page.list.direction, page.after) {
         (Direction::OldestFirst, Some(id)) => rows.filter(n::notification_id.gt(id)),
