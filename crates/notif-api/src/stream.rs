@@ -182,12 +182,15 @@ pub(crate) async fn end(app: Data<App>) {
         state.ended = true;
         state.clients()
     };
-    for client in &clients {
+    let mut connections = Vec::with_capacity(clients.len());
+    for client in clients {
+        connections.push(client.connection().while_open());
         client.end(End::Draining);
     }
     sleep(LAST_WORDS).await;
-    for client in app.streams.state().clients() {
-        client.cut();
+    // a body that has ended may have left words that its connection is not rid of
+    for connection in connections {
+        connection.cut();
     }
 }
 

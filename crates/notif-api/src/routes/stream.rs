@@ -2,8 +2,8 @@
 
 use actix_web::body;
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use notif_core::filter::Filter;
@@ -29,7 +29,15 @@ async fn open(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Prob
     let (filter, resume) = asked(&request)?;
     let connection = Connection::of(&request);
     let body = stream::open(&app, filter, resume, connection).await?;
-    Ok(event_stream().body(body))
+    let mut response = event_stream().body(body);
+    if request.version() < Version::HTTP_11 {
+        // no chunks there: the response ends with its connection
+        response.head_mut().no_chunking(true);
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 async fn head(request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -28,6 +28,16 @@ pub(crate) fn remember(socket: &dyn Any, connection: &mut Extensions) {
     let stream = socket.downcast_ref::<TcpStream>();
     let own = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
     connection.insert(Connection(own.map(Arc::new)));
+}
+
+/// A connection that may be closed by now; it is not kept from that.
+pub(super) struct OpenConnection(Option<Weak<OwnedFd>>);
+
+impl OpenConnection {
+    /// Cuts it where it is still open.
+    pub(super) fn cut(&self) {
+        Connection(self.0.as_ref().and_then(Weak::upgrade)).cut();
+    }
 }
 
 impl Connection {
@@ -67,6 +77,11 @@ impl Connection {
         // an error says that it is closed already
         drop(socket.set_linger(Some(Duration::ZERO)));
         drop(socket.shutdown(Shutdown::Both));
+    }
+
+    /// It, for as long as it is open.
+    pub(super) fn while_open(&self) -> OpenConnection {
+        OpenConnection(self.0.as_ref().map(Arc::downgrade))
     }
 
     fn socket(&self) -> Option<SockRef<'_>> {

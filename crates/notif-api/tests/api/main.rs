@@ -29,8 +29,5 @@ mod secure_database;
 mod send;
 mod server;
 mod slow_clients;
-<<<<<<< HEAD
 mod stream;
-=======
 mod timeline;
->>>>>>> lists

@@ -31,14 +31,14 @@ fn ends(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
 }
 
 /// The program while it serves.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Running {
-    fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+    pub(crate) fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut child = program(variables, arguments)
             .stderr(Stdio::piped())
             .spawn()
@@ -67,14 +67,14 @@ impl Running {
         http::request(self.address, "GET", path, &[], b"").unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let kill = run(Command::new("kill").args(["-s", name, &id]), LIMIT).unwrap();
         kill.success().unwrap();
     }
 
     /// Its exit code, and what it logged since it listened.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = wait_for("its end", LIMIT, || self.child.try_wait().unwrap()).unwrap();
         let mut log = String::new();
         self.log.read_to_string(&mut log).unwrap();

@@ -7,6 +7,7 @@ mod commit;
 mod failure;
 mod large;
 mod order;
+mod process;
 mod reset;
 mod resume;
 mod shape;

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const MIB: usize = 1024 * 1024;
 
 /// A stream of which nothing but the head is read; its window is small.
-fn open_and_stop_reading(address: SocketAddr, query: &str) -> Stream {
+pub(super) fn open_and_stop_reading(address: SocketAddr, query: &str) -> Stream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&address.into()).unwrap();
@@ -25,7 +25,7 @@ fn open_and_stop_reading(address: SocketAddr, query: &str) -> Stream {
     stream
 }
 
-fn large(number: i64, mib: usize) -> Row {
+pub(super) fn large(number: i64, mib: usize) -> Row {
     let bytes = mib * MIB;
     Row::new(number).event(format!(
         r#"'{{"payload": "' || repeat('x', {bytes}) || '"}}'"#

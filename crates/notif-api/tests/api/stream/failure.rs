@@ -144,3 +144,19 @@ fn the_end_of_the_server_ends_streams_at_once() {
     }
     drop(database);
 }
+
+#[test]
+fn the_end_of_the_server_does_not_wait_for_a_client_that_reads_nothing() {
+    let world = world();
+    let slow = super::bounds::open_and_stop_reading(world.server.address(), "");
+    let mut other = Stream::open(world.server.address(), "");
+    super::commit::commit(&world.database, &[super::bounds::large(1, 6)]);
+    commit_numbers(&world.database, [2]);
+    assert_eq!(other.numbers(2), [1, 2]);
+    let World { server, database } = world;
+    let started = Instant::now();
+    drop(server);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    drop((slow, database));
+}
