@@ -36,6 +36,7 @@ use self::body::Body;
 use self::catch_up::Start;
 use self::client::{Client, End};
 use self::event::{Memory, ResetReason};
+use self::hand_out::Patience;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -61,6 +62,7 @@ pub(crate) struct Streams {
     /// What is read for clients that resume is read one piece at a time.
     catching_up: Semaphore,
     memory: Memory,
+    patience: Mutex<Patience>,
     counters: Counters,
 }
 
@@ -198,14 +200,15 @@ impl Streams {
     /// No streams yet.
     pub(crate) fn new(options: StreamOptions) -> Self {
         Self {
-            options,
             state: Mutex::default(),
             wanted: Notify::new(),
             begun: Notify::new(),
             progress: Notify::new(),
             catching_up: Semaphore::new(1),
             memory: Memory::default(),
+            patience: Mutex::new(Patience::now(options.grace)),
             counters: Counters::default(),
+            options,
         }
     }
 

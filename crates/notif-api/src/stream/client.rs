@@ -45,8 +45,6 @@ struct Queue {
     end: Option<End>,
     /// When it last took something, or had nothing to take.
     progress: Instant,
-    /// How long others have waited for it since it was last without anything to take.
-    waited: Duration,
     waker: Option<Waker>,
 }
 
@@ -72,7 +70,6 @@ impl Client {
                 place,
                 end: None,
                 progress: Instant::now(),
-                waited: Duration::ZERO,
                 waker: None,
             }),
             room: Notify::new(),
@@ -171,7 +168,6 @@ impl Client {
         } else if let Some(event) = queue.events.pop_front() {
             Next::Event(event)
         } else {
-            queue.waited = Duration::ZERO;
             queue.waker = Some(waker.clone());
             Next::Nothing(queue.place)
         };
@@ -193,15 +189,10 @@ impl Client {
         (queue.bytes, queue.progress.elapsed())
     }
 
-    /// Whether it is worth waiting for: more than `bytes` wait for it, and others have waited for less
-    /// than `grace`. `waited` is how long they have just done so.
-    pub(super) fn is_awaited(&self, bytes: usize, grace: Duration, waited: Duration) -> bool {
-        let mut queue = self.queue();
-        if queue.end.is_some() || queue.bytes <= bytes {
-            return false;
-        }
-        queue.waited = queue.waited.saturating_add(waited);
-        queue.waited < grace
+    /// Whether more than `bytes` wait for it.
+    pub(super) fn is_behind(&self, bytes: usize) -> bool {
+        let queue = self.queue();
+        queue.end.is_none() && queue.bytes > bytes
     }
 }
 

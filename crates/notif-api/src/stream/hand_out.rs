@@ -1,6 +1,6 @@
 //! From the tailer to those who follow; and who is too slow for that.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::rt::time::timeout;
@@ -13,12 +13,37 @@ use super::{Counters, Streams, Tail, reading};
 use crate::database::Database;
 use crate::problem::Problem;
 
-/// How long to wait for a client before looking again.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long to wait for clients before looking again.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long the memory of a client that was cut off takes to come back.
 const CUT_LIMIT: Duration = Duration::from_millis(200);
 /// Clients that hold about as much are told apart by how long they have not moved.
 const ABOUT: usize = 1024 * 1024;
+
+/// Patience comes back at this part of the time that passes.
+const REFILL: u32 = 10;
+
+/// How long the tail may wait for those who are too slow. All of them have it together: so they hold the
+/// others up for a tenth of the time at most, however many they are and however often they come back.
+pub(super) struct Patience {
+    left: Duration,
+    at: Instant,
+}
+
+impl Patience {
+    /// So much is left now.
+    pub(super) fn now(left: Duration) -> Self {
+        Self {
+            left,
+            at: Instant::now(),
+        }
+    }
+
+    fn refilled(&self, most: Duration) -> Duration {
+        let back = self.at.elapsed().checked_div(REFILL).unwrap_or_default();
+        self.left.saturating_add(back).min(most)
+    }
+}
 
 impl Streams {
     /// Reads a piece and gives it to everybody who follows.
@@ -65,24 +90,21 @@ impl Streams {
         }
     }
 
-    /// Waits a little for clients that have passed their bound. Each has so much patience and no more
-    /// until it has caught up, so that none holds the others up again and again.
+    /// Waits for followers that have passed their bound, as long as there is patience left.
     async fn wait_for_room(&self, followers: &[Arc<Client>]) {
-        let mut waited = Duration::ZERO;
-        loop {
-            let (bytes, grace) = (self.options.client_bytes, self.options.grace);
-            let awaited = followers
-                .iter()
-                .filter(|client| client.is_awaited(bytes, grace, waited));
-            // each is asked, which tells it that it was waited for
-            if awaited.count() == 0 {
-                return;
-            }
+        let bytes = self.options.client_bytes;
+        let mut left = self.patience().refilled(self.options.grace);
+        while !left.is_zero() && followers.iter().any(|client| client.is_behind(bytes)) {
             let started = Instant::now();
             // looked at again whether something has moved or not
-            drop(timeout(PATIENCE, self.progress.notified()).await);
-            waited = started.elapsed();
+            drop(timeout(LOOK.min(left), self.progress.notified()).await);
+            left = left.saturating_sub(started.elapsed());
         }
+        *self.patience() = Patience::now(left);
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// While too much waits for all of them together, cuts off the one that holds most.

@@ -15,7 +15,7 @@ pub struct StreamOptions {
     pub client_bytes: usize,
     /// How many bytes may wait for all clients together.
     pub all_bytes: usize,
-    /// How long the others wait for a client that has passed its bound, in all until it has caught up.
+    /// How long the others wait for clients that have passed their bound; a tenth of the time beyond that.
     pub grace: Duration,
     /// How long a client may take nothing of what waits for it.
     pub stall: Duration,
