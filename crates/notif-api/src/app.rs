@@ -7,9 +7,11 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::Data;
 
+use crate::config::Config;
 use crate::database::Database;
 use crate::in_flight::InFlight;
-use crate::middleware::{access_log, problem, request_id};
+use crate::middleware::{access_log, links, problem, request_id};
+use crate::public_url::PublicUrl;
 use crate::routes;
 use crate::stream::Streams;
 
@@ -19,6 +21,8 @@ pub(crate) struct App {
     pub(crate) database: Database,
     /// What is being sent.
     pub(crate) in_flight: InFlight,
+    /// Where clients find this API, where an operator said so.
+    pub(crate) public_url: Option<PublicUrl>,
     /// Who follows the tail.
     pub(crate) streams: Streams,
     draining: AtomicBool,
@@ -26,11 +30,12 @@ pub(crate) struct App {
 
 impl App {
     /// An app that serves.
-    pub(crate) fn new(database: Database, streams: Streams) -> Self {
+    pub(crate) fn new(database: Database, config: &Config) -> Self {
         Self {
             database,
             in_flight: InFlight::default(),
-            streams,
+            public_url: config.public_url.clone(),
+            streams: Streams::new(config.streams.clone()),
             draining: AtomicBool::new(false),
         }
     }
@@ -61,6 +66,7 @@ pub(crate) fn service(
     actix_web::App::new()
         .app_data(app)
         .configure(routes::table)
+        .wrap(from_fn(links::links))
         // whatever the answer: it is about people, and it is what its type says
         .wrap(
             DefaultHeaders::new()

@@ -2,6 +2,8 @@
 
 use clap::{Parser, ValueEnum};
 
+use crate::public_url::PublicUrl;
+
 /// Serves recorded notifications over REST.
 ///
 /// Each option can also be set by the environment variable named with it; the option wins. White
@@ -49,6 +51,12 @@ pub struct Cli {
     /// How many threads read and write HTTP [default: one for two cores].
     #[arg(long, env = "HTTP_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers)]
     pub http_workers: Option<u16>,
+
+    /// Where clients find this API, as in `https://example.org/notifications`: then links are
+    /// absolute [default: they are relative, and hold behind any prefix].
+    #[arg(long, env = "PUBLIC_URL", hide_env_values = true, value_name = "URL",
+          value_parser = PublicUrl::parse)]
+    pub public_url: Option<PublicUrl>,
 
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info,actix_server=warn", value_parser = trimmed,

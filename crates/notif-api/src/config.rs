@@ -8,6 +8,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use notif_core::store::DatabaseUrl;
 
 use crate::cli::{Cli, LogFormat, Switch};
+use crate::public_url::PublicUrl;
 use crate::stream::StreamOptions;
 
 /// What the server needs.
@@ -21,6 +22,8 @@ pub struct Config {
     pub prepared_statements: bool,
     /// Threads that read and write HTTP.
     pub workers: usize,
+    /// Where clients find this API; links are relative without it.
+    pub public_url: Option<PublicUrl>,
     /// The bounds of streams.
     pub streams: StreamOptions,
 }
@@ -73,6 +76,7 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
             pool_size: cli.database_pool_size,
             prepared_statements: cli.database_prepared_statements == Switch::On,
             workers: cli.http_workers.map_or_else(default_workers, usize::from),
+            public_url: cli.public_url,
             streams: StreamOptions::default(),
         },
         host: cli.host,

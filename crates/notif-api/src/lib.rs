@@ -14,6 +14,7 @@ mod in_flight;
 pub mod logging;
 mod middleware;
 mod problem;
+pub mod public_url;
 mod request;
 mod routes;
 mod server;

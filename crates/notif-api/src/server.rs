@@ -14,7 +14,7 @@ use crate::app::{self, App};
 use crate::config::{Config, Settings};
 use crate::database::{Database, writers};
 use crate::exit::Exit;
-use crate::stream::{self, Streams};
+use crate::stream;
 
 /// How long open requests may take once the end has begun, seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -131,8 +131,7 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
-    let streams = Streams::new(config.streams.clone());
-    let app = Data::new(App::new(database, streams));
+    let app = Data::new(App::new(database, config));
     let tailer = actix_web::rt::spawn(stream::tail(app.clone()));
     let draining = app.clone();
     let stop = async move {

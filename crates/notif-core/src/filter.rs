@@ -89,9 +89,9 @@ impl Filter {
             (6, &self.service),
         ];
         for (tag, value) in ids {
-            value
-                .iter()
-                .for_each(|value| push(&mut bytes, tag, value.as_bytes()));
+            if let Some(value) = value {
+                push(&mut bytes, tag, value.as_bytes());
+            }
         }
         let sets = [
             (7, &self.event_types.exact),
@@ -99,9 +99,9 @@ impl Filter {
             (9, &self.topics),
         ];
         for (tag, values) in sets {
-            values
-                .iter()
-                .for_each(|value| push(&mut bytes, tag, value.as_bytes()));
+            for value in values {
+                push(&mut bytes, tag, value.as_bytes());
+            }
         }
         for (tag, at) in [(10, self.since), (11, self.until)] {
             if let Some(at) = at {

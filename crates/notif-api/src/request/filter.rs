@@ -138,7 +138,7 @@ pub(crate) fn to_query(filter: &Filter) -> String {
     let mut query = String::new();
     let mut push = |name: &str, value: &str, star: &str| {
         let value = utf8_percent_encode(value, ESCAPED);
-        query.push_str(&format!("{name}={value}{star}&"));
+        query.extend([name, "=", &value.to_string(), star, "&"]);
     };
     let ids = [
         ("orderId", &filter.order_id),
@@ -149,7 +149,9 @@ pub(crate) fn to_query(filter: &Filter) -> String {
         ("service", &filter.service),
     ];
     for (name, value) in ids {
-        value.iter().for_each(|value| push(name, value, ""));
+        if let Some(value) = value {
+            push(name, value, "");
+        }
     }
     for name in filter.event_types.exact() {
         push("eventType", name, "");

@@ -41,7 +41,7 @@ pub(crate) fn number<N>(
     max: N,
 ) -> Result<N, Problem>
 where
-    N: FromStr + PartialOrd + Display,
+    N: FromStr + PartialOrd + Display + Copy,
 {
     let text = segment(request, place);
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

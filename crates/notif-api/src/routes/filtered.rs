@@ -30,7 +30,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     let event_types = event_types(&app, &filter.event_types).await?;
     let link = filter::to_query(&filter);
     if event_types.as_ref().is_some_and(Vec::is_empty) {
-        return reply::page(&app, b"[]".to_vec(), &link, Some(limit), None);
+        return reply::page_of(&app, b"[]".to_vec(), &link, Some(limit), None);
     }
     let query = FilteredQuery {
         filter,
@@ -43,7 +43,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
         read.and_then(move |page| Ok((page.next(hash), view::notifications(page.notifications))))
     });
     let (next, text) = app.database.read(page).await?;
-    reply::page(&app, text, &link, Some(limit), next)
+    reply::page_of(&app, text, &link, Some(limit), next)
 }
 
 /// The event types that a filter comes to; none where it names none. A type that is recorded for

@@ -61,5 +61,5 @@ async fn page(
         read.and_then(move |page| Ok((page.next(hash), view::notifications(page.notifications))))
     });
     let (next, text) = app.database.read(page).await?;
-    reply::page(app, text, "", limit, next)
+    reply::page(app, text, limit, next)
 }

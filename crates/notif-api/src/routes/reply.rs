@@ -18,9 +18,20 @@ pub(super) fn one(app: &App, text: Vec<u8>) -> Result<HttpResponse, Problem> {
     Ok(json(StatusCode::OK).body(app.in_flight.reply(text)?))
 }
 
-/// A page of a list. The link to the next one is relative, so that it holds behind whatever prefix
-/// the client came through. It says again what the list is of: `filter` is empty or ends in `&`.
+/// A page of a list.
 pub(super) fn page(
+    app: &App,
+    text: Vec<u8>,
+    limit: Option<u32>,
+    next: Option<Cursor>,
+) -> Result<HttpResponse, Problem> {
+    page_of(app, text, "", limit, next)
+}
+
+/// A page of a list that is given by its query: `filter` is empty or ends in `&`. The link to the
+/// next page says it again, and is relative, so that it holds behind whatever prefix the client
+/// came through.
+pub(super) fn page_of(
     app: &App,
     text: Vec<u8>,
     filter: &str,

@@ -34,6 +34,7 @@ impl Server {
             pool_size: 4,
             prepared_statements: true,
             workers: 1,
+            public_url: None,
             streams: StreamOptions::default(),
         };
         change(&mut config);

@@ -33,9 +33,21 @@ const FILL: &str = "INSERT INTO notifications (notification_id, customer_id, run
        timestamptz '2026-01-05T10:00:00Z' + n * interval '1 ms', n % 3, n, 7 \
      FROM generate_series(1, 1000000) AS n";
 
+/// A million rows are three times faster to write where indexes are made afterwards.
+const WITHOUT_INDEXES: &str = "CREATE TEMPORARY TABLE dropped AS \
+       SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'notifications' \
+       AND indexname NOT IN ('notifications_pkey', 'notifications_position_unique'); \
+     DO $$ DECLARE name text; BEGIN \
+       FOR name IN SELECT indexname FROM dropped LOOP EXECUTE 'DROP INDEX ' || name; END LOOP; \
+     END $$;";
+const WITH_INDEXES: &str = "DO $$ DECLARE definition text; BEGIN \
+       FOR definition IN SELECT indexdef FROM dropped LOOP EXECUTE definition; END LOOP; \
+     END $$";
+
 static MILLION: LazyLock<TestDatabase> = LazyLock::new(|| {
     let database = Postgres::shared().create_database().unwrap();
-    database.execute(FILL).unwrap();
+    let filling = format!("{WITHOUT_INDEXES} {FILL}; {WITH_INDEXES}");
+    database.execute(&filling).unwrap();
     database
 });
 

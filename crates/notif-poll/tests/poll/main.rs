@@ -40,6 +40,8 @@ mod kafka_faults;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod log_shapes;
 #[cfg(test)]
 mod message;

@@ -24,12 +24,11 @@ pub fn record_get(
         .filter(n::source_partition.eq(partition))
         .filter(n::source_offset.eq(offset))
         .select(detail_columns!());
-    match generation {
-        Some(generation) => read::one(&position.filter(n::topic_generation.eq(generation))),
-        None => {
-            let newest = sql::<Integer>(
-                "COALESCE((SELECT topic_generation FROM kafka_offsets WHERE topic = ",
-            )
+    if let Some(generation) = generation {
+        return read::one(&position.filter(n::topic_generation.eq(generation)));
+    }
+    let newest =
+        sql::<Integer>("COALESCE((SELECT topic_generation FROM kafka_offsets WHERE topic = ")
             .bind::<Text, _>(topic)
             .sql(" AND partition = ")
             .bind::<Integer, _>(partition)
@@ -38,7 +37,5 @@ pub fn record_get(
             .sql(" AND partition = ")
             .bind::<Integer, _>(partition)
             .sql("), 0)");
-            read::one(&position.filter(n::topic_generation.eq(newest)))
-        }
-    }
+    read::one(&position.filter(n::topic_generation.eq(newest)))
 }
