@@ -19,6 +19,7 @@ use crate::middleware::{access, access_log, cors, finish, links, metrics, proble
 use crate::origins::Origins;
 use crate::public_url::PublicUrl;
 use crate::routes;
+use crate::stream::Streams;
 
 /// What every request shares.
 pub(crate) struct App {
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) poll_interval: Option<HeaderValue>,
     /// The other origins whose pages may read the replies.
     cors_origins: Origins,
+    /// Who follows the tail.
+    pub(crate) streams: Streams,
     draining: AtomicBool,
 }
 
@@ -56,6 +59,7 @@ impl App {
             metrics: Metrics::default(),
             poll_interval: config.poll_interval.map(HeaderValue::from),
             cors_origins: config.cors_origins.clone(),
+            streams: Streams::new(config.streams.clone()),
             draining: AtomicBool::new(false),
         }
     }

@@ -14,6 +14,7 @@ use crate::cli::{Cli, Command, LogFormat, PollInterval, Switch};
 use crate::command::token::TokenRequest;
 use crate::origins::Origins;
 use crate::public_url::PublicUrl;
+use crate::stream::StreamOptions;
 
 /// What the server needs.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Config {
     pub poll_interval: Option<u32>,
     /// The other origins whose pages may read the replies.
     pub cors_origins: Origins,
+    /// The bounds of streams.
+    pub streams: StreamOptions,
 }
 
 /// Longer than a mobile phone is out of reach between two buildings.
@@ -134,6 +137,7 @@ fn resolve(cli: Cli, matches: &ArgMatches) -> Result<Settings, String> {
                 .kafka_poll_interval_seconds
                 .and_then(|PollInterval(seconds)| seconds),
             cors_origins: cli.cors_origins.unwrap_or_default(),
+            streams: StreamOptions::default(),
         },
         host: cli.host,
         port: cli.port,

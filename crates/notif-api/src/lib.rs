@@ -28,6 +28,7 @@ pub mod public_url;
 mod request;
 mod routes;
 mod server;
+mod stream;
 mod unsent;
 mod view;
 
@@ -35,3 +36,4 @@ pub use access::Access;
 pub use config::Config;
 pub use exit::Exit;
 pub use server::{run, serve};
+pub use stream::StreamOptions;

@@ -14,6 +14,7 @@ mod reply;
 mod run;
 mod runner;
 mod send;
+mod stream;
 mod timeline;
 mod topic;
 
@@ -42,6 +43,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/correlation/{correlationId}", correlation::story))
         .service(read("/notifications", filtered::list))
         .service(read("/notifications/{notificationId}", notification::get))
+        .service(stream::service())
         .service(read(
             "/notifications/{notificationId}/raw",
             notification::raw,

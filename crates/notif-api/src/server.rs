@@ -16,6 +16,7 @@ use crate::config::{Config, Settings};
 use crate::database::{Database, writers};
 use crate::exit::Exit;
 use crate::freshness;
+use crate::stream;
 
 /// How long open requests may take once the end has begun, seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -130,10 +131,13 @@ pub async fn serve(
     config.access.announce();
     let app = Data::new(App::new(database, config));
     freshness::keep_up(&app);
+    let tailer = actix_web::rt::spawn(stream::tail(app.clone()));
     let draining = app.clone();
     let stop = async move {
         stop.await;
         draining.drain();
+        // else the streams would be waited for
+        drop(actix_web::rt::spawn(stream::end(draining)));
         log::info!("stopping: answering what was asked, for at most {DRAIN_SECONDS} s");
     };
     let socket = SockRef::from(&listener);
@@ -143,6 +147,7 @@ pub async fn serve(
     socket.set_tcp_user_timeout(Some(config.stall_limit))?;
     log::info!("listening on http://{}", listener.local_addr()?);
     let server = HttpServer::new(move || app::service(app.clone()))
+        .on_connect(stream::remember_connection)
         .keep_alive(KEEP_ALIVE)
         // a reply that is sent in two pieces would wait 40 ms for the client to confirm the first
         .tcp_nodelay(true)
@@ -152,7 +157,9 @@ pub async fn serve(
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
         .workers(config.workers)
         .listen(listener)?;
-    server.run().await
+    let ended = server.run().await;
+    tailer.abort();
+    ended
 }
 
 /// One for each write, for each large answer, and for probes.

@@ -43,6 +43,8 @@ pub mod query;
 
 pub mod ledger;
 
+pub mod tail;
+
 pub mod verify;
 
 #[expect(

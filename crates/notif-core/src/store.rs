@@ -33,6 +33,7 @@ mod scale_tests;
 pub mod session;
 pub mod status;
 pub mod stop;
+pub mod tail;
 pub mod timeline;
 pub mod verify;
 

@@ -42,6 +42,7 @@ mod security;
 mod send;
 mod server;
 mod slow_clients;
+mod stream;
 mod timeline;
 mod token_command;
 mod tokens;

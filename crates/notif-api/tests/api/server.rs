@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use notif_api::origins::Origins;
-use notif_api::{Access, Config};
+use notif_api::{Access, Config, StreamOptions};
 use notif_core::store::DatabaseUrl;
 use notif_testbed::{Postgres, TestDatabase, process};
 use tokio::sync::oneshot;
@@ -40,6 +40,7 @@ impl Server {
             public_url: None,
             poll_interval: None,
             cors_origins: Origins::default(),
+            streams: StreamOptions::default(),
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

@@ -40,6 +40,7 @@ macro_rules! columns {
         )
     };
 }
+pub(super) use columns;
 
 /// The columns of [`NotificationDetail`], in its order.
 macro_rules! detail_columns {

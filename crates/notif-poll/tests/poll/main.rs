@@ -80,6 +80,8 @@ mod stopped;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod truth;
 #[cfg(test)]
 mod verify;
