@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # id  SHA-256 of the token  roles  created  note
-//! 3f9a0c5d7e21 ba78…15ad read,write 2026-01-05T10:00:00Z the dispatcher's desk
+//! 3f9a0c5d7e21 9c78…15ad read,write 2026-01-05T10:00:00Z the dispatcher's desk
 //! ```
 //!
 //! Empty lines and lines that begin with `#` are passed over, and survive every edit. A message
