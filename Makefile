@@ -135,7 +135,7 @@ check-shell: tools-python ## shellcheck and shfmt
 	$(SHFMT) --diff $(SHELL_FILES)
 
 .PHONY: check-deploy
-check-deploy: check-dockerfile check-compose check-kubernetes check-systemd check-cron ## everything below deploy/
+check-deploy: check-dockerfile check-compose check-kubernetes check-systemd check-cron check-prometheus ## everything below deploy/
 
 .PHONY: check-dockerfile
 check-dockerfile: tools-python ## the Dockerfile, without building it
@@ -160,15 +160,23 @@ check-systemd: ## the units, as systemd reads them
 check-cron: ## the crontab, each command of it run
 	@scripts/check_crontab.sh
 
+.PHONY: check-prometheus
+check-prometheus: tools-promtool ## the alert rules, and when each of them fires
+	promtool check rules deploy/prometheus/rules.yaml
+	promtool test rules deploy/prometheus/rules_test.yaml
+
 .PHONY: image-check
 image-check: ## build the image with buildah from a Debian root made here, and look into it (root, minutes)
 	CACHE=$(CACHE) deploy/docker/check.sh
 
-.PHONY: tools tools-cargo tools-python
-tools: tools-cargo tools-python ## compile and install the tools of `make test`, once
+.PHONY: tools tools-cargo tools-python tools-promtool
+tools: tools-cargo tools-python tools-promtool ## compile and install the tools of `make test`, once
 
 tools-cargo:
 	@scripts/cargo_tools.sh $(TOOLS)
 
 tools-python:
 	@scripts/python_tools.sh $(VENV)
+
+tools-promtool:
+	@scripts/promtool.sh $(TOOLS)

@@ -20,7 +20,7 @@ trap 'end_process; rm -rf "$folder"' EXIT
 start() {
   : >"$folder/log"
   : >"$folder/stderr"
-  env --default-signal=INT FAKE="$folder" PATH="$folder/bin:$PATH" "$@" 2>"$folder/stderr" &
+  env --default-signal=INT,HUP FAKE="$folder" PATH="$folder/bin:$PATH" "$@" 2>"$folder/stderr" &
   process=$!
 }
 

@@ -55,6 +55,27 @@ BEGIN
 END
 $$;
 
+-- What notif-api sets for each of its sessions. Here it holds behind a pooler in transaction mode too,
+-- which hands a statement to whatever session is free.
+DO $$
+DECLARE
+    setting text;
+BEGIN
+    FOREACH setting IN ARRAY ARRAY[
+        'SET statement_timeout = ''2s''',
+        'SET lock_timeout = ''2s''',
+        'SET idle_in_transaction_session_timeout = ''10s''',
+        'SET plan_cache_mode = force_generic_plan',
+        'SET enable_seqscan = off',
+        'SET enable_bitmapscan = off',
+        'SET enable_sort = off',
+        'SET jit = off'
+    ] LOOP
+        EXECUTE format('ALTER ROLE notif_api IN DATABASE %I %s', current_database(), setting);
+    END LOOP;
+END
+$$;
+
 DO $$
 DECLARE
     here text := current_schema();

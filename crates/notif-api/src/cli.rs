@@ -1,14 +1,31 @@
 //! What may be typed, and what `--help` says. No logic: that is in `config`.
 
-use clap::{Parser, ValueEnum};
+pub mod token;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::token::TokenCommand;
+
+use crate::origins::Origins;
+use crate::public_url::PublicUrl;
 
 /// Serves recorded notifications over REST.
 ///
 /// Each option can also be set by the environment variable named with it; the option wins. White
 /// space around a value is ignored.
 #[derive(Debug, Parser)]
-#[command(name = "notif-api", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(
+    name = "notif-api",
+    version,
+    max_term_width = 100,
+    after_long_help = EXAMPLES,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
+    /// What to do; to serve where nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where PostgreSQL is. Required; as an option it must not hold a password.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -50,6 +67,28 @@ pub struct Cli {
     #[arg(long, env = "HTTP_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers)]
     pub http_workers: Option<u16>,
 
+    /// The file of API tokens: who may ask for what. Without one everybody may ask for everything.
+    /// It is read again when it changes.
+    #[arg(long, env = "API_TOKENS_FILE", hide_env_values = true, value_name = "FILE", global = true,
+          value_parser = trimmed)]
+    pub api_tokens_file: Option<String>,
+    /// Where clients find this API, as in `https://example.org/notifications`: then links are
+    /// absolute [default: they are relative, and hold behind any prefix].
+    #[arg(long, env = "PUBLIC_URL", hide_env_values = true, value_name = "URL",
+          value_parser = PublicUrl::parse)]
+    pub public_url: Option<PublicUrl>,
+    /// Other origins whose pages may read the replies, separated by commas, as in
+    /// `https://app.example.org` [default: none].
+    #[arg(long, env = "CORS_ORIGINS", hide_env_values = true, value_name = "ORIGINS",
+          value_parser = Origins::parse)]
+    pub cors_origins: Option<Origins>,
+
+    /// The pause between two polls, as `poll_worker.sh` has it. Where it is set, clients are told
+    /// (`X-Poll-Interval`): to ask more often tells them nothing new.
+    #[arg(long, env = "KAFKA_POLL_INTERVAL_SECONDS", hide_env_values = true, value_name = "SECONDS",
+          value_parser = poll_interval)]
+    pub kafka_poll_interval_seconds: Option<PollInterval>,
+
     /// What to log: a level, or levels by module (`info,notif_api=debug`).
     #[arg(long, env = "RUST_LOG", hide_env_values = true, default_value = "info,actix_server=warn", value_parser = trimmed,
           value_name = "FILTER")]
@@ -65,6 +104,7 @@ const EXAMPLES: &str = "\
 Examples:
   DATABASE_URL=postgresql://notif_api@localhost/notif notif-api
   DATABASE_URL=... MIGRATE_DATABASE_URL=... notif-api --migrate --port 3006
+  API_TOKENS_FILE=tokens notif-api token new --role read
 
 It listens even while PostgreSQL cannot be reached, and answers 503 until it can be.
 SIGTERM or Ctrl-C: takes no new connections, answers what was asked (up to 10 s), exits 0;
@@ -77,6 +117,14 @@ Exit codes:
   3  database: --migrate could not reach PostgreSQL, or it refused
   7  schema: too old or too new for this binary, or not ours";
 
+/// A command besides serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
@@ -85,6 +133,10 @@ pub enum Switch {
     /// No.
     Off,
 }
+
+/// The pause between two polls, seconds; none where the text is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollInterval(pub Option<u32>);
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +172,17 @@ fn workers(text: &str) -> Result<u16, String> {
     }
 }
 
+/// The bounds are those of `poll_worker.sh`, which takes an empty text for none too.
+fn poll_interval(text: &str) -> Result<PollInterval, String> {
+    if text.trim().is_empty() {
+        return Ok(PollInterval(None));
+    }
+    match number(text)? {
+        seconds @ 1..=86_400 => Ok(PollInterval(Some(seconds))),
+        _ => Err("must be from 1 to 86400".to_owned()),
+    }
+}
+
 fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text.trim(), true).map_err(|_unknown| {
         let names: Vec<_> = T::value_variants()
@@ -138,5 +201,14 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn an_interval_is_that_of_the_worker_and_may_be_empty() {
+        assert_eq!(poll_interval(" 08 "), Ok(PollInterval(Some(8))));
+        assert_eq!(poll_interval(" "), Ok(PollInterval(None)));
+        for text in ["0", "86401", "1.5", "-1", "x"] {
+            assert!(poll_interval(text).is_err(), "{text}");
+        }
     }
 }

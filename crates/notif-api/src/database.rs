@@ -44,9 +44,31 @@ const HEALTH_AGE: Duration = Duration::from_millis(500);
 /// How long a probe waits for the database.
 const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 
+/// How busy the database is with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Of those that read.
+    pub(crate) reading: Lane,
+    /// Of those that write.
+    pub(crate) writing: Lane,
+    /// Requests that wait for their turn.
+    pub(crate) waiting: usize,
+}
+
+/// How many requests may use the database at once, and how many do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane {
+    /// May.
+    pub(crate) connections: usize,
+    /// Do.
+    pub(crate) in_use: usize,
+}
+
 /// The connections of this process, and who may use them.
 pub(crate) struct Database {
     pool: Pool,
+    connections: usize,
+    writers: usize,
     lines: Lines,
     reading: Arc<Semaphore>,
     writing: Arc<Semaphore>,
@@ -65,15 +87,34 @@ impl Database {
             writers: writers.saturating_add(1),
             prepared_statements,
         });
-        let readers = usize::try_from(connections).unwrap_or(usize::MAX);
-        let lines = Lines::new(readers);
         Self {
             pool,
-            reading: permits(readers.saturating_sub(lines.count())),
-            lines,
-            writing: permits(usize::try_from(writers).unwrap_or(usize::MAX)),
+            connections: count(connections),
+            writers: count(writers),
+            // a pooler hands out another server connection with each transaction: what it makes of
+            // several under way is not ours to find out
+            lines: Lines::new(if prepared_statements {
+                count(connections)
+            } else {
+                0
+            }),
+            reading: permits(connections),
+            writing: permits(writers),
             queue: Semaphore::new(QUEUE_MAX),
             health: Mutex::new(None),
+        }
+    }
+
+    /// How busy it is.
+    pub(crate) fn load(&self) -> Load {
+        let lane = |permits: &Semaphore, connections: usize| Lane {
+            connections,
+            in_use: connections.saturating_sub(permits.available_permits()),
+        };
+        Load {
+            reading: lane(&self.reading, self.connections),
+            writing: lane(&self.writing, self.writers),
+            waiting: QUEUE_MAX.saturating_sub(self.queue.available_permits()),
         }
     }
 
@@ -92,11 +133,9 @@ impl Database {
         read: Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
         let (statement, understand) = read?.split();
-        let asking = self.lines.ask(&self.pool, &statement);
-        match timeout(READ_LIMIT, asking)
-            .await
-            .map_err(|_elapsed| no_answer())?
-        {
+        let statement = Arc::new(statement);
+        let asking = self.lines.ask(&self.pool, &self.reading, &statement);
+        match asking.await {
             Some(outcome) => Ok(understand(&outcome?)?),
             None => self.read_alone(&statement, understand).await,
         }
@@ -109,9 +148,9 @@ impl Database {
     ) -> Result<T, Problem> {
         let permit = self.turn(&self.reading).await?;
         let asking = question::ask(&self.pool, statement, permit);
-        let (answer, permit) = timeout(READ_LIMIT, asking)
-            .await
-            .map_err(|_elapsed| no_answer())??;
+        let (answer, permit) = timeout(READ_LIMIT, asking).await.map_err(|_elapsed| {
+            Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
+        })??;
         if answer.memory() <= LARGE {
             return Ok(understand(&answer)?);
         }
@@ -194,14 +233,16 @@ pub(crate) fn writers(connections: u32) -> u32 {
     connections.div_ceil(2)
 }
 
-fn permits(permits: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+fn permits(connections: u32) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(count(connections)))
 }
 
-fn no_answer() -> Problem {
-    Problem::DatabaseUnavailable(format!("no answer to a read within {READ_LIMIT:?}"))
+fn count(connections: u32) -> usize {
+    let count = usize::try_from(connections).unwrap_or(usize::MAX);
+    count.min(Semaphore::MAX_PERMITS)
 }
 
-fn died() -> Problem {
+/// A task on another thread that ended without an outcome.
+pub(crate) fn died() -> Problem {
     Problem::Internal("a task died at its work".to_owned())
 }

@@ -48,6 +48,13 @@ pub fn leave(code: u8) -> ! {
     signal_hook::low_level::exit(i32::from(code))
 }
 
+/// Tells a person why a command failed; the code to leave with.
+pub fn tell(failed: &Exit) -> u8 {
+    // where nobody listens there is still the code
+    drop(writeln!(io::stderr(), "error: {failed}"));
+    failed.code()
+}
+
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         let sentence = error.to_string();

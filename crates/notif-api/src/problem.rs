@@ -4,6 +4,8 @@
 //! A handler returns a [`Problem`]; `middleware::problem` writes it, because only there is known
 //! which request it answers. What a problem was caused by goes into the log, never to the client.
 
+mod refusal;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,6 +13,8 @@ use actix_web::{HttpResponse, ResponseError};
 use notif_core::store::StoreError;
 use serde::Serialize;
 use uuid::Uuid;
+
+pub(crate) use refusal::Refusal;
 
 /// What is wrong with one part of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +50,19 @@ impl std::fmt::Display for FieldError {
     }
 }
 
+/// What is known of the bytes of a message that are not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RawNotKept {
+    /// Why not.
+    #[serde(skip)]
+    pub(crate) why: &'static str,
+    /// How many there were; none where the message had no value.
+    pub(crate) value_bytes: Option<i32>,
+    /// Their SHA-256 in hexadecimal digits.
+    pub(crate) value_sha256: Option<String>,
+}
+
 /// Why requests are turned away that wait for a connection.
 pub(crate) const WAITING: &str = "too many requests are waiting for the database";
 
@@ -61,6 +78,9 @@ pub(crate) enum Problem {
     /// The route is there, what it names is not.
     #[error("there is no {0}")]
     NotFound(&'static str),
+    /// The notification is there, the bytes of its message are not.
+    #[error("{}", .0.why)]
+    RawNotKept(RawNotKept),
     /// The route does not take this method.
     #[error("this address takes {0} only")]
     MethodNotAllowed(&'static str),
@@ -100,6 +120,9 @@ pub(crate) enum Problem {
     /// A bug of ours.
     #[error("something unexpected happened; the log says more under this request id")]
     Internal(String),
+    /// Who asks may not, or the key of the request stands against it.
+    #[error("{0}")]
+    Refused(Refusal),
     /// A refusal of the HTTP layer below us.
     #[error("{}", .0.canonical_reason().unwrap_or("the request failed"))]
     Http(StatusCode),
@@ -133,6 +156,7 @@ impl Problem {
             Self::InvalidRequest(_) => (S::BAD_REQUEST, "invalid-request", "Invalid request", None),
             Self::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such address", None),
             Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found", None),
+            Self::RawNotKept(_) => (S::NOT_FOUND, "raw-not-kept", "Bytes not kept", None),
             Self::MethodNotAllowed(_) => (
                 S::METHOD_NOT_ALLOWED,
                 "method-not-allowed",
@@ -185,6 +209,7 @@ impl Problem {
             Self::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too busy", Some(1)),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "Shutting down", Some(1)),
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error", None),
+            Self::Refused(refusal) => refusal.facts(),
             Self::Http(status) => (
                 *status,
                 "http",
@@ -231,6 +256,10 @@ impl Problem {
                 _ => &[],
             },
             request_id,
+            raw: match self {
+                Self::RawNotKept(raw) => Some(raw),
+                _ => None,
+            },
         };
         // it holds nothing that could not be written
         serde_json::to_string(&document).unwrap_or_default()
@@ -249,6 +278,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     request_id: &'a str,
+    #[serde(flatten)]
+    raw: Option<&'a RawNotKept>,
 }
 
 impl From<StoreError> for Problem {

@@ -9,11 +9,14 @@ use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::Data;
 use notif_core::store::{DatabaseUrl, Session, StoreError};
+use socket2::SockRef;
 
 use crate::app::{self, App};
 use crate::config::{Config, Settings};
 use crate::database::{Database, writers};
 use crate::exit::Exit;
+use crate::freshness;
+use crate::stream;
 
 /// How long open requests may take once the end has begun, seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -65,13 +68,8 @@ fn check_schema(url: &DatabaseUrl) -> Result<(), Exit> {
 
 fn listen(host: &str, port: u16) -> Result<TcpListener, Exit> {
     let name = format!("{host}:{port}");
-    let listener = TcpListener::bind((host, port))
-        .map_err(|error| Exit::Usage(format!("HOST, PORT: cannot listen on {name}: {error}")))?;
-    // the standard library's queue is 128 long, a burst of clients is longer
-    socket2::SockRef::from(&listener)
-        .listen(BACKLOG)
-        .map_err(|error| Exit::Internal(format!("cannot listen on {name}: {error}")))?;
-    Ok(listener)
+    TcpListener::bind((host, port))
+        .map_err(|error| Exit::Usage(format!("HOST, PORT: cannot listen on {name}: {error}")))
 }
 
 async fn serve_until_signal(config: &Config, listener: TcpListener) -> Exit {
@@ -130,15 +128,26 @@ pub async fn serve(
         config.pool_size,
         config.prepared_statements,
     );
-    let app = Data::new(App::new(database));
+    config.access.announce();
+    let app = Data::new(App::new(database, config));
+    freshness::keep_up(&app);
+    let tailer = actix_web::rt::spawn(stream::tail(app.clone()));
     let draining = app.clone();
     let stop = async move {
         stop.await;
         draining.drain();
+        // else the streams would be waited for
+        drop(actix_web::rt::spawn(stream::end(draining)));
         log::info!("stopping: answering what was asked, for at most {DRAIN_SECONDS} s");
     };
+    let socket = SockRef::from(&listener);
+    // the standard library's queue is 128 long, a burst of clients is longer
+    socket.listen(BACKLOG)?;
+    // the connections that are accepted inherit it
+    socket.set_tcp_user_timeout(Some(config.stall_limit))?;
     log::info!("listening on http://{}", listener.local_addr()?);
     let server = HttpServer::new(move || app::service(app.clone()))
+        .on_connect(stream::remember_connection)
         .keep_alive(KEEP_ALIVE)
         // a reply that is sent in two pieces would wait 40 ms for the client to confirm the first
         .tcp_nodelay(true)
@@ -148,7 +157,9 @@ pub async fn serve(
         .worker_max_blocking_threads(blocking_threads(config.pool_size))
         .workers(config.workers)
         .listen(listener)?;
-    server.run().await
+    let ended = server.run().await;
+    tailer.abort();
+    ended
 }
 
 /// One for each write, for each large answer, and for probes.

@@ -9,6 +9,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, SecondsFormat, Utc};
 use notif_core::notification::{Notification, NotificationDetail};
 
+use crate::hex::hex;
+
+pub(crate) mod ledger;
+pub(crate) mod timeline;
+
 /// Bytes of an object besides its event, roughly.
 const OBJECT_BYTES: usize = 700;
 
@@ -77,17 +82,8 @@ fn write_notification(out: &mut Vec<u8>, notification: &Notification) {
     object.close();
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0x0f])
-        .filter_map(digit)
-        .collect()
-}
-
 /// RFC 3339 in UTC, microseconds.
-fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
@@ -121,6 +117,14 @@ impl<'a> Object<'a> {
         // writing text into memory does not fail
         if serde_json::to_writer(&mut *self.out, &value).is_err() {
             self.out.extend_from_slice(b"null");
+        }
+    }
+
+    fn texts(&mut self, key: &str, values: &[String]) {
+        self.key(key);
+        // as in `text`
+        if serde_json::to_writer(&mut *self.out, values).is_err() {
+            self.out.extend_from_slice(b"[]");
         }
     }
 

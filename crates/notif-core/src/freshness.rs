@@ -56,6 +56,19 @@ impl Freshness {
     }
 }
 
+/// Through when everything of all watched partitions is stored, of their `drained_through`; none where
+/// one of them is not known, or none is watched.
+pub fn recorded_through(
+    watched: impl IntoIterator<Item = Option<DateTime<Utc>>>,
+) -> Option<DateTime<Utc>> {
+    let mut earliest = None;
+    for through in watched {
+        let through = through?;
+        earliest = Some(earliest.map_or(through, |before: DateTime<Utc>| before.min(through)));
+    }
+    earliest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +118,14 @@ mod tests {
         assert_eq!(unreached.drained_through, None);
         assert_eq!(unreached.mark, Some((at(40), EndOffset::at(9))));
         assert_eq!(run(unreached, 50, 12, 10).drained_through, Some(at(40)));
+    }
+
+    #[test]
+    fn the_record_is_as_fresh_as_its_stalest_partition() {
+        assert_eq!(recorded_through([]), None);
+        assert_eq!(recorded_through([Some(at(9))]), Some(at(9)));
+        let three = [Some(at(9)), Some(at(7)), Some(at(8))];
+        assert_eq!(recorded_through(three), Some(at(7)));
+        assert_eq!(recorded_through([Some(at(9)), None, Some(at(7))]), None);
     }
 }

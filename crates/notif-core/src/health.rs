@@ -55,10 +55,13 @@ impl State {
     }
 }
 
-/// Does a run that ended with this code leave everything as it should be? It does where it drained,
-/// where time ran out, and where it only told of a loss.
+/// The exit codes of runs that leave everything as it should be: it drained, time ran out, or it only
+/// told of a loss.
+pub const GOOD_ENDS: [i16; 3] = [0, 5, 6];
+
+/// Does a run that ended with this code leave everything as it should be?
 pub fn is_good_end(exit_code: i16) -> bool {
-    matches!(exit_code, 0 | 5 | 6)
+    GOOD_ENDS.contains(&exit_code)
 }
 
 /// The word, and why.

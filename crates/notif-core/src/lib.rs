@@ -27,6 +27,8 @@ pub mod freshness;
 
 pub mod stable_end;
 
+pub mod standing;
+
 pub mod copy;
 
 pub mod witness;
@@ -35,7 +37,13 @@ pub mod divergence;
 
 pub mod batch;
 
+pub mod filter;
+
 pub mod query;
+
+pub mod ledger;
+
+pub mod tail;
 
 pub mod verify;
 
@@ -52,5 +60,7 @@ pub mod stop;
 pub mod resume;
 
 pub mod health;
+
+pub mod timeline;
 
 pub mod store;

@@ -21,7 +21,7 @@ mod manual;
 mod read;
 
 pub use manual::{Manual, ManualNotification};
-pub use read::{Notification, NotificationDetail};
+pub use read::{Notification, NotificationDetail, NotificationRaw};
 
 /// The earliest believable time of a record: 2000-01-01, milliseconds since 1970. Before it there
 /// was no Kafka, only clocks that were never set.
@@ -136,13 +136,20 @@ impl NewNotification {
 /// after it was recorded), else the recorded time cut to milliseconds, so that one producer's
 /// wrong clock does not own every feed.
 pub(crate) fn occurred_at(time: RecordTime, recorded_at: DateTime<Utc>) -> DateTime<Utc> {
+    believable(time.millis(), recorded_at).unwrap_or_else(|| recorded_at.trunc_subsecs(3))
+}
+
+/// The time that Kafka gave, where it is believable.
+pub(crate) fn believable(
+    kafka_timestamp_ms: Option<i64>,
+    recorded_at: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let latest = recorded_at
         .checked_add_signed(BELIEVABLE_AHEAD)
         .map_or(i64::MAX, |latest| latest.timestamp_millis());
-    time.millis()
+    kafka_timestamp_ms
         .filter(|ms| (EARLIEST_BELIEVABLE_MS..=latest).contains(ms))
         .and_then(DateTime::from_timestamp_millis)
-        .unwrap_or_else(|| recorded_at.trunc_subsecs(3))
 }
 
 /// A header as the column `headers` shows it.

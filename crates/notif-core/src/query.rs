@@ -2,18 +2,21 @@
 //! in the API.
 //!
 //! The id is the order (design, section 3), so a page is "what comes after this id", and its price
-//! does not depend on how far into the list it is.
+//! does not depend on how far into the list it is. How such a place is written for a client is in
+//! `query/cursor.rs`; what the filters of a list mean is in [`crate::filter`].
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::filter::Filter;
 use crate::notification::Notification;
+
+mod cursor;
+
+pub use cursor::{Cursor, CursorError, ListHash};
 
 /// The most rows that a page may be asked to have.
 pub const LIMIT_MAX: u32 = 500;
-/// How many rows a customer's feed has where no limit is given.
+/// How many rows a feed has where no limit is given.
 pub const FEED_LIMIT_DEFAULT: u32 = 50;
 /// How many rows of an order are given where no limit is given: all of every real order, and not
 /// the whole table of an id that some producer uses for everything.
@@ -22,6 +25,9 @@ pub const ORDER_ROWS_MAX: u32 = 10_000;
 pub const OFFSET_MAX: u32 = 10_000;
 /// A page ends where the events of its rows, as text, pass this many bytes.
 pub const PAGE_EVENT_BYTES: u32 = 8 * 1024 * 1024;
+/// How many rows a page may look at to find those that its filter shows: some filters have no index
+/// of their own. Such a page may be short, and leads to the next one all the same.
+pub const EXAMINED_MAX: u32 = 100_000;
 /// The most characters that an id may have: the width of its column.
 pub const ID_CHARACTERS_MAX: usize = 255;
 
@@ -32,6 +38,10 @@ pub enum Subject {
     Order(String),
     /// Those that name this customer.
     Customer(String),
+    /// Those that name this runner.
+    Runner(String),
+    /// Those that belong to this saga or request.
+    Correlation(String),
 }
 
 /// From which end a list is read.
@@ -65,74 +75,36 @@ pub struct PageQuery {
     pub after: Option<Uuid>,
 }
 
-/// The answer to a [`PageQuery`].
+/// One page of the notifications that a filter shows, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilteredQuery {
+    /// What is shown.
+    pub filter: Filter,
+    /// The event types of the filter, its patterns resolved; `None` where it names none. Each of
+    /// them once, at most `filter::EVENT_TYPES_MAX`.
+    pub event_types: Option<Vec<String>>,
+    /// At most so many rows.
+    pub limit: u32,
+    /// Look at so many rows at most, see [`EXAMINED_MAX`].
+    pub examined_max: u32,
+    /// Begin after this id.
+    pub after: Option<Uuid>,
+}
+
+/// The answer to a [`PageQuery`] or a [`FilteredQuery`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// The rows, in the direction of the list. May be fewer than the limit though more follow: a
-    /// page also ends by its bytes.
+    /// page also ends by its bytes, and by how many rows it may look at.
     pub notifications: Vec<Notification>,
-    /// Whether more rows follow the last one.
-    pub more: bool,
+    /// The id after which the next page begins; none at the end of the list.
+    pub end: Option<Uuid>,
 }
 
 impl Page {
-    /// Where the next page begins; none at the end of the list.
-    pub fn next(&self, list: &List) -> Option<Cursor> {
-        let end = self.notifications.last().filter(|_| self.more)?;
-        Some(Cursor::new(list, end.notification_id))
-    }
-}
-
-const CURSOR_VERSION: u8 = 1;
-const CURSOR_BYTES: usize = 25;
-
-/// A place in a list: version, 8 bytes of a hash of the list, id. It carries no authority: whoever
-/// makes one up reads what they could have asked for anyway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor([u8; CURSOR_BYTES]);
-
-/// Why a text is no cursor of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CursorError {
-    /// It was not made by this service, or by another version of it.
-    #[error("is not a cursor of this service")]
-    Unknown,
-    /// It was made for another id, or another endpoint.
-    #[error("is a cursor of another list")]
-    OtherList,
-}
-
-impl Cursor {
-    fn new(list: &List, id: Uuid) -> Self {
-        let mut bytes = [0; CURSOR_BYTES];
-        let parts = list.cursor_head().into_iter().chain(id.into_bytes());
-        for (to, from) in bytes.iter_mut().zip(parts) {
-            *to = from;
-        }
-        Self(bytes)
-    }
-
-    /// The id in a cursor that was made for `list`.
-    pub fn parse(text: &str, list: &List) -> Result<Uuid, CursorError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_not_base64| CursorError::Unknown)?;
-        let (head, place) = bytes
-            .split_first_chunk::<9>()
-            .filter(|(head, _)| head.first() == Some(&CURSOR_VERSION))
-            .ok_or(CursorError::Unknown)?;
-        let id = Uuid::from_slice(place).map_err(|_length| CursorError::Unknown)?;
-        if *head == list.cursor_head() {
-            Ok(id)
-        } else {
-            Err(CursorError::OtherList)
-        }
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    /// The cursor of the next page of this list; none at its end.
+    pub fn next(&self, list: ListHash) -> Option<Cursor> {
+        Some(Cursor::new(list, self.end?))
     }
 }
 
@@ -153,25 +125,42 @@ impl List {
         }
     }
 
-    fn cursor_head(&self) -> [u8; 9] {
+    /// The list of a runner, newest first.
+    pub fn of_runner(runner_id: String) -> Self {
+        Self {
+            subject: Subject::Runner(runner_id),
+            direction: Direction::NewestFirst,
+        }
+    }
+
+    /// The list of a correlation id, oldest first: it is the story of a saga or a request.
+    pub fn of_correlation(correlation_id: String) -> Self {
+        Self {
+            subject: Subject::Correlation(correlation_id),
+            direction: Direction::OldestFirst,
+        }
+    }
+
+    /// What the cursors of this list are bound to.
+    pub fn hash(&self) -> ListHash {
         let (kind, id) = match &self.subject {
             Subject::Order(id) => ("order", id),
             Subject::Customer(id) => ("customer", id),
+            Subject::Runner(id) => ("runner", id),
+            Subject::Correlation(id) => ("correlation", id),
         };
         let direction = match self.direction {
             Direction::OldestFirst => "oldest-first",
             Direction::NewestFirst => "newest-first",
         };
-        let mut hash = Sha256::new();
-        // an id holds no NUL, so no two lists give the same bytes
-        for part in [kind, "\0", direction, "\0", id] {
-            hash.update(part);
-        }
-        let mut head = [CURSOR_VERSION; 9];
-        for (to, from) in head.iter_mut().skip(1).zip(hash.finalize()) {
-            *to = from;
-        }
-        head
+        ListHash::of(kind, direction, id.as_bytes())
+    }
+}
+
+impl Filter {
+    /// What the cursors of the list of this filter are bound to.
+    pub fn list_hash(&self) -> ListHash {
+        ListHash::of("filter", "newest-first", &self.canonical_bytes())
     }
 }
 
@@ -214,57 +203,6 @@ pub fn id_from_text(text: String) -> Result<String, IdError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ID: Uuid = Uuid::from_u128(0x0193_abcd_0000_8000_8000_0000_0000_0001);
-
-    #[test]
-    fn a_cursor_gives_its_id_back_for_its_own_list_only() {
-        let list = List::of_order("o-1".to_owned());
-        let text = Cursor::new(&list, ID).to_string();
-        assert_eq!(Cursor::parse(&text, &list), Ok(ID));
-        let others = [
-            List::of_order("o-2".to_owned()),
-            List::of_customer("o-1".to_owned()),
-            List {
-                direction: Direction::NewestFirst,
-                ..list
-            },
-        ];
-        for other in others {
-            assert_eq!(Cursor::parse(&text, &other), Err(CursorError::OtherList));
-        }
-    }
-
-    #[test]
-    fn a_cursor_needs_no_escaping_in_an_address() {
-        let text = Cursor::new(&List::of_order("o-1".to_owned()), ID).to_string();
-        assert!(
-            text.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn what_is_no_cursor_is_told_apart_from_one_of_another_list() {
-        let list = List::of_order("o-1".to_owned());
-        let whole = Cursor::new(&list, ID).to_string();
-        let other_version = format!("B{}", whole.get(1..).unwrap());
-        for text in [
-            "",
-            "x",
-            "%%%",
-            whole.get(1..).unwrap(),
-            &format!("{whole}AAAA"),
-            &other_version,
-        ] {
-            assert_eq!(
-                Cursor::parse(text, &list),
-                Err(CursorError::Unknown),
-                "{text}"
-            );
-        }
-    }
 
     #[test]
     fn ids_that_no_row_can_have_are_refused_with_their_reason() {

@@ -4,6 +4,8 @@
 //! `_in_txn`. Each file holds one noun. Nothing here reads the environment or the clock: times come
 //! from PostgreSQL or as arguments.
 
+#[cfg(test)]
+mod asked;
 pub mod batch;
 pub mod claim;
 pub mod cluster;
@@ -14,6 +16,8 @@ pub mod error;
 pub mod fingerprint;
 pub mod gap;
 pub mod generation;
+pub mod idempotency;
+pub mod ledger;
 mod libpq;
 pub mod migrate;
 pub mod notification;
@@ -24,9 +28,13 @@ pub mod refusal;
 pub mod resume;
 pub mod retire;
 pub mod run;
+#[cfg(test)]
+mod scale_tests;
 pub mod session;
 pub mod status;
 pub mod stop;
+pub mod tail;
+pub mod timeline;
 pub mod verify;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

@@ -3,22 +3,24 @@
 //! sleep is a large part of what such a read costs.
 //!
 //! Who asks for a page has a connection alone. Here only questions for one row by its key come, so that
-//! none holds up the others for long; and where one does, because a disk or the server hangs, those that
-//! come later see that nothing moves, and go the other way.
+//! none holds up the others for long. Where one does, because a lock, a disk or the server hangs, those
+//! that come later see that nothing moves and go the other way, and those behind it do so once they have
+//! waited long enough: nobody depends on a line, it only makes things cheaper.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use actix_web::rt::time::timeout;
+use actix_web::rt::time::{interval, timeout};
 use notif_core::store::pool::{PooledReader, Progress, Wait};
 use notif_core::store::read::Statement;
 use notif_core::store::{Answer, Pool, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot::{self, Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::socket::Socket;
 use super::{LOOKS_IN_VAIN, READ_LIMIT};
@@ -28,13 +30,22 @@ const LINES_MAX: usize = 2;
 /// How many questions are under way on one line.
 const DEPTH_MAX: usize = 16;
 /// A line on which nothing has moved for so long is left alone. A hundred times what a read takes.
-const SLOW: Duration = Duration::from_millis(20);
-
-/// A line without a question for so long gives its connection back.
+const SLOW: Duration = Duration::from_millis(50);
+/// How long a question waits for a line, before it is asked again elsewhere. Nobody hears the answer of
+/// the first one then.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How often a line looks at the clock. Shorter than anything that a request waits for, so that no
+/// timer of a request is the next one and has to wake the event loop for it.
+const TICK: Duration = Duration::from_millis(100);
+/// A line without a question for so long gives its connection back: the pool's way with connections
+/// that may have broken meanwhile is a better one.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// The lines of this process.
-pub(super) struct Lines(Vec<Line>);
+pub(super) struct Lines {
+    lines: Vec<Line>,
+    since: Instant,
+}
 
 /// One line; without a driver until it is needed, and again once its connection is lost.
 #[derive(Default)]
@@ -47,39 +58,43 @@ struct Driver {
 }
 
 struct Question {
-    statement: Statement,
+    statement: Arc<Statement>,
     reply: Sender<Outcome>,
 }
 
 type Outcome = Result<Answer, StoreError>;
 
-/// What is under way on a line.
-struct Load {
-    waiting: AtomicUsize,
-    /// When a question was answered last, or the first one came.
-    moved: Mutex<Instant>,
-}
-
 impl Lines {
     /// Lines out of so many connections; one at least is left for everything else.
     pub(super) fn new(connections: usize) -> Self {
         let count = LINES_MAX.min(connections.saturating_sub(1));
-        Self((0..count).map(|_| Line::default()).collect())
-    }
-
-    /// How many connections they take.
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Asks; none where no line can be had, or it was lost: then the other way is to be gone.
-    pub(super) async fn ask(&self, pool: &Pool, statement: &Statement) -> Option<Outcome> {
-        let open = self.0.iter().filter(|line| line.waiting() < DEPTH_MAX);
-        let line = open.min_by_key(|line| line.waiting())?;
-        match line.send(pool, statement)?.await {
-            Ok(Err(StoreError::Unreachable(_))) | Err(_) => None,
-            Ok(outcome) => Some(outcome),
+        Self {
+            lines: (0..count).map(|_| Line::default()).collect(),
+            since: Instant::now(),
         }
+    }
+
+    /// Asks. None where no line can be had, where it was lost, or where it takes too long: then the
+    /// other way is to be gone. `permits` are those to use a connection at all.
+    pub(super) async fn ask(
+        &self,
+        pool: &Pool,
+        permits: &Arc<Semaphore>,
+        statement: &Arc<Statement>,
+    ) -> Option<Outcome> {
+        let line = self.least_busy()?;
+        let outcome = line.send(self.since, pool, permits, statement)?;
+        match timeout(PATIENCE, outcome).await {
+            Ok(Ok(Err(StoreError::Unreachable(_))) | Err(_)) | Err(_) => None,
+            Ok(Ok(outcome)) => Some(outcome),
+        }
+    }
+
+    /// The line with the fewest questions under way, where it has room for another one.
+    fn least_busy(&self) -> Option<&Line> {
+        let loads = self.lines.iter().map(|line| (line.waiting(), line));
+        let (waiting, line) = loads.min_by_key(|(waiting, _)| *waiting)?;
+        (waiting < DEPTH_MAX).then_some(line)
     }
 }
 
@@ -87,17 +102,24 @@ impl Line {
     /// How many questions are under way; no more can be told apart from too many.
     fn waiting(&self) -> usize {
         let driver = lock(&self.0);
-        driver.as_ref().map_or(0, |driver| driver.load.seen())
+        let running = driver.as_ref().filter(|driver| !driver.has_ended());
+        running.map_or(0, |driver| driver.load.seen())
     }
 
     /// Hands a question to the driver, which is started where there is none.
-    fn send(&self, pool: &Pool, statement: &Statement) -> Option<Receiver<Outcome>> {
-        let mut driver = lock(&self.0);
+    fn send(
+        &self,
+        since: Instant,
+        pool: &Pool,
+        permits: &Arc<Semaphore>,
+        statement: &Arc<Statement>,
+    ) -> Option<Receiver<Outcome>> {
         let (reply, outcome) = oneshot::channel();
         let question = Question {
-            statement: statement.clone(),
+            statement: Arc::clone(statement),
             reply,
         };
+        let mut driver = lock(&self.0);
         let question = match &*driver {
             Some(driver) => match driver.take(question) {
                 Ok(()) => return Some(outcome),
@@ -105,7 +127,9 @@ impl Line {
             },
             None => question,
         };
-        let fresh = Driver::start(pool.reader().ok()??);
+        let permit = Arc::clone(permits).try_acquire_owned().ok()?;
+        let reader = pool.reader().ok()??;
+        let fresh = Driver::start(Connection { reader, permit }, since);
         fresh.take(question).ok()?;
         *driver = Some(fresh);
         Some(outcome)
@@ -113,17 +137,11 @@ impl Line {
 }
 
 impl Driver {
-    fn start(reader: PooledReader) -> Self {
+    fn start(connection: Connection, since: Instant) -> Self {
         let (questions, asked) = unbounded_channel();
-        let load = Arc::new(Load {
-            waiting: AtomicUsize::new(0),
-            moved: Mutex::new(Instant::now()),
-        });
-        drop(actix_web::rt::spawn(drive(
-            reader,
-            asked,
-            Arc::clone(&load),
-        )));
+        let load = Arc::new(Load::new(since));
+        let driving = drive(connection, asked, Arc::clone(&load));
+        drop(actix_web::rt::spawn(driving));
         Self { questions, load }
     }
 
@@ -132,90 +150,166 @@ impl Driver {
         self.load.begin();
         self.questions.send(question).map_err(|refused| refused.0)
     }
+
+    /// Is it gone? What it had under way is with nobody then.
+    fn has_ended(&self) -> bool {
+        self.questions.is_closed()
+    }
+}
+
+/// What is under way on a line.
+struct Load {
+    waiting: AtomicUsize,
+    since: Instant,
+    /// When a question was answered last, or the first one came: microseconds after `since`.
+    moved: AtomicU64,
 }
 
 impl Load {
+    fn new(since: Instant) -> Self {
+        let load = Self {
+            waiting: AtomicUsize::new(0),
+            since,
+            moved: AtomicU64::new(0),
+        };
+        load.moves();
+        load
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn moves(&self) {
+        self.moved.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// For how long nothing has moved.
+    fn rest(&self) -> Duration {
+        let moved = self.moved.load(Ordering::Relaxed);
+        Duration::from_micros(self.now().saturating_sub(moved))
+    }
+
     fn begin(&self) {
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            *lock(&self.moved) = Instant::now();
+            self.moves();
         }
     }
 
     fn end(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        *lock(&self.moved) = Instant::now();
     }
 
     /// How many wait; as many as can be where nothing moves.
     fn seen(&self) -> usize {
         let waiting = self.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && lock(&self.moved).elapsed() > SLOW {
+        if waiting > 0 && self.rest() > SLOW {
             return DEPTH_MAX;
         }
         waiting
     }
 }
 
+/// What a line occupies. Dropped in this order: who gets the permit finds the connection.
+struct Connection {
+    reader: PooledReader,
+    #[expect(dead_code, reason = "held as long as the connection")]
+    permit: OwnedSemaphorePermit,
+}
+
+/// A question that was sent.
+struct Sent {
+    reply: Sender<Outcome>,
+    at: Instant,
+}
+
 /// What a driver waits for.
 enum Event {
     Asked(Option<Question>),
     Changed(std::io::Result<()>),
+    Tick,
 }
 
 /// Sends the questions of a line and hands out the answers, until its connection is lost, does not
-/// answer, or nobody can ask any more. Whoever waits then sees that there is no outcome.
-async fn drive(mut reader: PooledReader, mut asked: UnboundedReceiver<Question>, load: Arc<Load>) {
-    let Ok(socket) = Socket::of(&mut reader) else {
+/// answer, or nobody asks any more. Whoever waits then sees that there is no outcome.
+async fn drive(
+    mut connection: Connection,
+    mut asked: UnboundedReceiver<Question>,
+    load: Arc<Load>,
+) {
+    let Ok(socket) = Socket::of(&mut connection.reader) else {
         return;
     };
-    let mut waiting: VecDeque<Sender<Outcome>> = VecDeque::new();
+    let mut sent: VecDeque<Sent> = VecDeque::new();
     let mut wait = Wait::Read;
+    let mut ticks = interval(TICK);
     loop {
         let event = poll_fn(|cx| {
             if let Poll::Ready(question) = asked.poll_recv(cx) {
                 return Poll::Ready(Event::Asked(question));
             }
-            if waiting.is_empty() {
-                return Poll::Pending;
+            if !sent.is_empty()
+                && let Poll::Ready(changed) = socket.poll_changed(cx, wait)
+            {
+                return Poll::Ready(Event::Changed(changed));
             }
-            socket.poll_changed(cx, wait).map(Event::Changed)
+            ticks.poll_tick(cx).map(|_now| Event::Tick)
         });
-        let limit = if waiting.is_empty() { IDLE } else { READ_LIMIT };
-        let event = match timeout(limit, event).await {
-            Ok(event) => event,
-            // the pool's way with connections that may have broken meanwhile is a better one
-            Err(_idle) if waiting.is_empty() => Event::Asked(None),
-            Err(_silent) => return reader.give_up(),
-        };
-        match event {
+        let reader = &mut connection.reader;
+        match event.await {
             Event::Asked(Some(first)) => {
                 let mut next = Some(first);
-                while let Some(Question { statement, reply }) = next {
-                    let Ok(then) = reader.ask(&statement) else {
-                        return;
-                    };
-                    wait = then;
-                    waiting.push_back(reply);
+                while let Some(question) = next {
+                    match send(reader, question, &mut sent, &load) {
+                        Ok(then) => wait = then.unwrap_or(wait),
+                        Err(_lost) => return,
+                    }
                     next = asked.try_recv().ok();
                 }
             }
-            Event::Changed(Ok(())) => match hand_out(&mut reader, &socket, &mut waiting, &load) {
+            Event::Changed(Ok(())) => match hand_out(reader, &socket, &mut sent, &load) {
                 Some(then) => wait = then,
                 None => return,
             },
-            Event::Asked(None) | Event::Changed(Err(_)) => {
-                socket.keep(&mut reader);
-                return;
+            // who asked it is long gone, and those behind it too
+            Event::Tick
+                if sent
+                    .front()
+                    .is_some_and(|first| first.at.elapsed() > READ_LIMIT) =>
+            {
+                return reader.give_up();
+            }
+            Event::Tick if !sent.is_empty() || load.rest() < IDLE => {}
+            Event::Tick | Event::Asked(None) | Event::Changed(Err(_)) => {
+                return socket.keep(reader);
             }
         }
     }
+}
+
+/// Sends a question, unless nobody waits for it any more; what to wait for then.
+fn send(
+    reader: &mut PooledReader,
+    question: Question,
+    sent: &mut VecDeque<Sent>,
+    load: &Load,
+) -> Result<Option<Wait>, StoreError> {
+    let Question { statement, reply } = question;
+    if reply.is_closed() {
+        load.end();
+        return Ok(None);
+    }
+    let wait = reader.ask(&statement)?;
+    let at = Instant::now();
+    sent.push_back(Sent { reply, at });
+    Ok(Some(wait))
 }
 
 /// Hands out what can be answered now; what to wait for then, none where the connection is lost.
 fn hand_out(
     reader: &mut PooledReader,
     socket: &Socket,
-    waiting: &mut VecDeque<Sender<Outcome>>,
+    sent: &mut VecDeque<Sent>,
     load: &Load,
 ) -> Option<Wait> {
     // as in `question.rs`: without encryption the socket tells all
@@ -226,7 +320,7 @@ fn hand_out(
     };
     let mut wait = Wait::Read;
     let mut looks_in_vain = 0_u32;
-    while looks_in_vain < allowed && !waiting.is_empty() {
+    while looks_in_vain < allowed && !sent.is_empty() {
         let mut progress = reader.advance();
         loop {
             let outcome = match progress {
@@ -237,7 +331,7 @@ fn hand_out(
                 Ok(Progress::Answered(answer)) => Ok(answer),
                 Err(error) => Err(error),
             };
-            if let Some(reply) = waiting.pop_front() {
+            if let Some(Sent { reply, .. }) = sent.pop_front() {
                 load.end();
                 // who asked may have gone
                 reply.send(outcome).unwrap_or_default();
@@ -245,9 +339,11 @@ fn hand_out(
             if reader.is_broken() {
                 return None;
             }
-            progress = reader.next();
+            load.moves();
+            progress = reader.taken_in();
         }
-        looks_in_vain = if socket.holds_more() {
+        // once all is answered there is nothing left that could be missed
+        looks_in_vain = if !sent.is_empty() && socket.holds_more() {
             0
         } else {
             looks_in_vain.saturating_add(1)

@@ -1,5 +1,5 @@
-//! One line for each request: what was asked, how it ended, how long it took. Never a body, and
-//! never the query (later it may name people).
+//! One line for each request: what was asked, how it ended, how long it took, and the id of the
+//! token that it came with. Never a body, never a header, and never the query (it may name people).
 
 use std::time::Instant;
 
@@ -10,7 +10,9 @@ use actix_web::{Error, HttpMessage as _};
 use log::Level;
 
 use super::request_id::RequestId;
+use crate::access::Caller;
 use crate::problem::Problem;
+use crate::routes;
 
 /// Writes the line once the answer is made; sending it is not waited for.
 pub(crate) async fn access_log<B: MessageBody>(
@@ -38,9 +40,13 @@ pub(crate) async fn access_log<B: MessageBody>(
         } else {
             ("", None)
         };
+        let (by, token) = match extensions.get::<Caller>() {
+            Some(Caller::Token(token)) => (" token ", token.as_str()),
+            _ => ("", ""),
+        };
         log::log!(
             level,
-            "{method} {path} {status} {bytes} B {micros} us request {id}{because}{}",
+            "{method} {path} {status} {bytes} B {micros} us request {id}{by}{token}{because}{}",
             cause.unwrap_or_default()
         );
     }
@@ -49,7 +55,7 @@ pub(crate) async fn access_log<B: MessageBody>(
 
 /// Failures of ours stand out, probes that are answered do not.
 fn level<B>(response: &ServiceResponse<B>) -> Level {
-    let is_probe = matches!(response.request().path(), "/health" | "/livez" | "/readyz");
+    let is_probe = routes::is_probe(response.request().path());
     match response.status() {
         status if status.as_u16() == 500 => Level::Error,
         status if status.is_server_error() => Level::Warn,

@@ -6,7 +6,8 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
-use notif_core::query::{Cursor, LIMIT_MAX, List, OFFSET_MAX};
+use notif_core::ledger::{Ledger, LedgerCursor};
+use notif_core::query::{Cursor, LIMIT_MAX, ListHash, OFFSET_MAX};
 use percent_encoding::percent_decode;
 use uuid::Uuid;
 
@@ -22,10 +23,12 @@ pub(crate) struct Parameters {
 impl Parameters {
     /// The parameters of a request for an endpoint that knows `known`.
     pub(crate) fn of(request: &HttpRequest, known: &[&str]) -> Self {
-        Self::parse(request.query_string(), known)
+        Self::parse(request.query_string(), known, &[])
     }
 
-    fn parse(query: &str, known: &[&str]) -> Self {
+    /// The parameters of a query for an endpoint that knows `known`, of which `repeatable` may be
+    /// given several times.
+    pub(super) fn parse(query: &str, known: &[&str], repeatable: &[&str]) -> Self {
         let mut parameters = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -33,7 +36,10 @@ impl Parameters {
             let shown = name.as_deref().unwrap_or("?").to_owned();
             let refusal = match (name, value) {
                 (Some(name), _) if !known.contains(&name.as_str()) => Some(unknown(known)),
-                (Some(name), _) if parameters.value(&name).is_some() => {
+                (Some(name), _)
+                    if parameters.value(&name).is_some()
+                        && !repeatable.contains(&name.as_str()) =>
+                {
                     Some("must not be given twice".to_owned())
                 }
                 (Some(name), Some(value)) => {
@@ -51,12 +57,19 @@ impl Parameters {
         parameters
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.pairs.iter().find(|(known, _)| known == name)?;
-        Some(value)
+    /// The value of a parameter.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.values(name).next()
     }
 
-    fn refuse(&mut self, name: &str, msg: impl Into<String>) {
+    /// The values of a parameter that may be given several times, in their order.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.pairs.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// Notes that a parameter is wrong.
+    pub(super) fn refuse(&mut self, name: &str, msg: impl Into<String>) {
         self.refusals.push(FieldError::new("query", name, msg));
     }
 
@@ -91,9 +104,32 @@ impl Parameters {
         offset
     }
 
+    /// `generation`: which life of a topic.
+    pub(crate) fn generation(&mut self) -> Option<i32> {
+        let generation = self.number("generation", 0..=i32::MAX.unsigned_abs(), "")?;
+        i32::try_from(generation).ok()
+    }
+
     /// `cursor`: the id after which the page of `list` begins.
-    pub(crate) fn cursor(&mut self, list: &List) -> Option<Uuid> {
+    pub(crate) fn cursor(&mut self, list: ListHash) -> Option<Uuid> {
         match Cursor::parse(self.value("cursor")?, list) {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let hint = "hint: take it from a Link header as it stands";
+                self.refuse("cursor", format!("{error}; {hint}"));
+                None
+            }
+        }
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// `cursor`: the number of the row after which the page of `ledger` begins.
+    pub(crate) fn ledger_cursor(&mut self, ledger: Ledger) -> Option<i64> {
+        match LedgerCursor::parse(self.value("cursor")?, ledger) {
             Ok(id) => Some(id),
             Err(error) => {
                 let hint = "hint: take it from a Link header as it stands";
@@ -107,6 +143,16 @@ impl Parameters {
     pub(crate) fn done(self) -> Result<(), Problem> {
         Problem::from_refusals(self.refusals)
     }
+}
+
+/// The value of a parameter that is given once, whatever else is given; none where it is not given,
+/// given twice, or no text.
+pub(crate) fn only(request: &HttpRequest, name: &str) -> Option<String> {
+    let pairs = request.query_string().split('&');
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(there, _)| decode(there).as_deref() == Some(name));
+    let (_, value) = values.next()?;
+    decode(value).filter(|value| !value.is_empty() && values.next().is_none())
 }
 
 fn unknown(known: &[&str]) -> String {
@@ -131,7 +177,7 @@ mod tests {
     use super::*;
 
     fn refused(query: &str) -> Vec<String> {
-        let mut parameters = Parameters::parse(query, &["limit", "offset"]);
+        let mut parameters = Parameters::parse(query, &["limit", "offset"], &[]);
         let numbers = (parameters.limit(), parameters.offset());
         match parameters.done() {
             Ok(()) => panic!("{query} is taken: {numbers:?}"),
@@ -145,7 +191,8 @@ mod tests {
 
     #[test]
     fn numbers_within_their_bounds_are_taken() {
-        let mut parameters = Parameters::parse("limit=500&offset=%310000&", &["limit", "offset"]);
+        let mut parameters =
+            Parameters::parse("limit=500&offset=%310000&", &["limit", "offset"], &[]);
         assert_eq!(parameters.limit(), Some(500));
         assert_eq!(parameters.offset(), Some(10_000));
         assert!(parameters.done().is_ok());

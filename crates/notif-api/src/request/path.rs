@@ -1,8 +1,11 @@
-//! Ids in the path, read from its raw bytes.
+//! Ids and numbers in the path, read from its raw bytes.
 //!
 //! actix decodes the path before it looks for a route, and puts U+FFFD where the bytes are no
 //! UTF-8: two different ids would look the same. It leaves `%2F` and `%25` alone, so that the raw
 //! path has the same segments as the decoded one, and an id may hold a slash.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use actix_web::HttpRequest;
 use notif_core::query;
@@ -27,6 +30,27 @@ pub(crate) fn notification_id(request: &HttpRequest, place: usize) -> Result<Uui
         .ok_or_else(|| {
             let msg = "must be a UUID, as in 0193abcd-1234-7abc-8def-0123456789ab";
             Problem::field("path", "notificationId", msg)
+        })
+}
+
+/// The number from 0 to `max` in segment `place` of the path, called `name` in refusals.
+pub(crate) fn number<N>(
+    request: &HttpRequest,
+    place: usize,
+    name: &str,
+    max: N,
+) -> Result<N, Problem>
+where
+    N: FromStr + PartialOrd + Display + Copy,
+{
+    let text = segment(request, place);
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|number| digits && *number <= max)
+        .ok_or_else(|| {
+            let msg = format!("must be a whole number from 0 to {max}");
+            Problem::field("path", name, msg)
         })
 }
 

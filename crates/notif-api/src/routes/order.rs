@@ -2,10 +2,10 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use notif_core::query::{List, ORDER_ROWS_MAX, PageQuery};
+use notif_core::query::{List, ORDER_ROWS_MAX};
 use notif_core::store::{Read, StoreError, notification};
 
-use super::reply;
+use super::{list, reply};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
@@ -14,25 +14,8 @@ use crate::view;
 
 /// `GET /order/{orderId}`: its notifications, oldest first.
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
-    let list = List::of_order(path::id(&request, 1, "orderId")?);
-    let mut parameters = Parameters::of(&request, &["limit", "cursor"]);
-    let limit = parameters.limit();
-    let after = parameters.cursor(&list);
-    parameters.done()?;
-    let query = PageQuery {
-        list,
-        limit: limit.unwrap_or(ORDER_ROWS_MAX),
-        offset: 0,
-        after,
-    };
-    let page = notification::notification_page(&query).map(|read| {
-        read.and_then(move |page| {
-            let next = page.next(&query.list);
-            Ok((view::notifications(page.notifications), next))
-        })
-    });
-    let (text, next) = app.database.read(page).await?;
-    reply::page(&app, text, limit, next)
+    let order_id = path::id(&request, 1, "orderId")?;
+    list::story(&request, &app, List::of_order(order_id), ORDER_ROWS_MAX).await
 }
 
 /// `GET /order/{orderId}/latest`: its newest notification.

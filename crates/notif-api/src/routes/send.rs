@@ -1,40 +1,66 @@
 //! A notification that somebody sends by hand.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, LOCATION};
+use actix_web::http::header::{HeaderName, HeaderValue, LOCATION};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use notif_core::notification::Notification;
+use notif_core::store::Pool;
 use notif_core::store::notification::Sent;
 use uuid::Uuid;
 
 use super::reply;
 use crate::app::App;
-use crate::problem::Problem;
+use crate::idempotency;
+use crate::problem::{Problem, Refusal};
 use crate::request::parameters::Parameters;
-use crate::request::{body, manual};
+use crate::request::{self, body, manual};
 use crate::view;
 
+/// Says that the request was done before, with the same key.
+const IDEMPOTENCY_REPLAY: HeaderName = HeaderName::from_static("idempotency-replay");
+
 /// `POST /send-notification`: stores it, answers with what is stored.
+///
+/// With an `Idempotency-Key` the same request may be sent again for 24 hours, and is stored once. The
+/// answer is made of what is stored: byte for byte the first one, unless it was redacted since.
 pub(super) async fn send(
     request: HttpRequest,
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, Problem> {
     Parameters::of(&request, &[]).done()?;
+    let key = request::idempotency::key(&request)?;
     let manual = manual::parse(&body::read(&request, payload).await?)?;
     let random = random();
-    let sent = app.database.write(move |pool| {
-        Ok(match pool.notification_send(manual, random)? {
-            Sent::Stored(written) => Ok((written.notification_id, view::notification(&written))),
-            Sent::Unknown(id) => Err(Problem::OutcomeUnknown(id)),
-        })
-    });
-    let (id, text) = sent.await??;
-    let mut response = reply::small(StatusCode::CREATED, text);
-    if let Ok(location) = HeaderValue::try_from(format!("/notifications/{id}")) {
+    let sent = if let Some(key) = key {
+        idempotency::send(&app, manual, random, key).await?
+    } else {
+        let work = move |pool: &Pool| pool.notification_send(manual, random, None);
+        app.database.write(work).await?
+    };
+    match sent {
+        Sent::Stored(stored) => Ok(created(&stored)),
+        Sent::Replayed(stored) => {
+            let mut response = created(&stored);
+            let replay = HeaderValue::from_static("true");
+            response.headers_mut().insert(IDEMPOTENCY_REPLAY, replay);
+            Ok(response)
+        }
+        Sent::Removed(id) => Err(Problem::Refused(Refusal::Removed(id))),
+        Sent::KeyOfAnother => Err(Problem::Refused(Refusal::KeyOfAnother)),
+        Sent::KeyInUse => Err(Problem::Refused(Refusal::KeyInUse)),
+        Sent::Unknown(id) => Err(Problem::OutcomeUnknown(id)),
+    }
+}
+
+fn created(stored: &Notification) -> HttpResponse {
+    let mut response = reply::small(StatusCode::CREATED, view::notification(stored));
+    let location = format!("/notifications/{}", stored.notification_id);
+    if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(LOCATION, location);
     }
-    Ok(response)
+    response
 }
 
 /// Random bytes: those of a random UUID, without the two that say that it is one.

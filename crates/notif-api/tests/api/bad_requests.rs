@@ -5,14 +5,20 @@ use insta::assert_snapshot;
 use crate::server::World;
 
 /// Every address that is read.
-const READ: [&str; 7] = [
+const READ: [&str; 13] = [
     "/health",
     "/livez",
     "/readyz",
     "/order/o-1",
     "/order/o-1/latest",
+    "/order/o-1/timeline",
     "/customer/c-1/notifications",
+    "/runner/r-1/notifications",
+    "/correlation/x-1",
+    "/notifications",
     "/notifications/01890000-0000-7000-8000-000000000000",
+    "/notifications/01890000-0000-7000-8000-000000000000/raw",
+    "/records/t/0/0",
 ];
 
 #[test]
@@ -83,7 +89,13 @@ fn head_is_get_without_its_body() {
 fn limits_out_of_their_bounds_are_refused() {
     let world = World::new();
     assert_snapshot!(world.server.get("/order/o-1?limit=0"));
-    for path in ["/order/o-1", "/customer/c-1/notifications"] {
+    for path in [
+        "/order/o-1",
+        "/customer/c-1/notifications",
+        "/runner/r-1/notifications",
+        "/correlation/x-1",
+        "/notifications",
+    ] {
         for value in [
             "0",
             "-1",
@@ -101,13 +113,11 @@ fn limits_out_of_their_bounds_are_refused() {
             assert_eq!(refused.refused_fields(), ["query.limit"], "{path} {value}");
         }
     }
-    for value in ["10001", "-1", "abc", ""] {
-        let path = format!("/customer/c-1/notifications?offset={value}");
-        assert_eq!(
-            world.server.get(&path).refused_fields(),
-            ["query.offset"],
-            "{value}"
-        );
+    for feed in ["/customer/c-1/notifications", "/runner/r-1/notifications"] {
+        for value in ["10001", "-1", "abc", ""] {
+            let refused = world.server.get(&format!("{feed}?offset={value}"));
+            assert_eq!(refused.refused_fields(), ["query.offset"], "{feed} {value}");
+        }
     }
 }
 
@@ -117,6 +127,12 @@ fn parameters_that_an_address_does_not_know_are_refused() {
     for (path, field) in [
         ("/order/o-1?offset=1", "query.offset"),
         ("/order/o-1/latest?limit=1", "query.limit"),
+        ("/order/o-1/timeline?limit=1", "query.limit"),
+        ("/correlation/x-1?offset=1", "query.offset"),
+        ("/runner/r-1/notifications?status=captured", "query.status"),
+        ("/notifications?offset=1", "query.offset"),
+        ("/notifications?order=o-1", "query.order"),
+        ("/records/t/0/0?cursor=x", "query.cursor"),
         ("/customer/c-1/notifications?Limit=1", "query.Limit"),
         ("/customer/c-1/notifications?limit=1&limit=1", "query.limit"),
         (
@@ -177,7 +193,12 @@ fn ids_that_no_row_can_have_are_refused() {
         for (path, field) in [
             (format!("/order/{id}"), "path.orderId"),
             (format!("/order/{id}/latest"), "path.orderId"),
+            (format!("/order/{id}/timeline"), "path.orderId"),
             (format!("/customer/{id}/notifications"), "path.customerId"),
+            (format!("/runner/{id}/notifications"), "path.runnerId"),
+            (format!("/correlation/{id}"), "path.correlationId"),
+            (format!("/records/{id}/0/0"), "path.topic"),
+            (format!("/notifications?orderId={id}"), "query.orderId"),
         ] {
             let refused = world.server.get(&path);
             assert_eq!(refused.status, 400, "{path}");
@@ -194,12 +215,20 @@ fn a_table_that_is_gone_is_nobodys_business() {
     for path in [
         "/order/o-1",
         "/order/o-1/latest",
+        "/order/o-1/timeline",
         "/customer/c-1/notifications",
+        "/runner/r-1/notifications",
+        "/correlation/x-1",
+        "/notifications",
+        "/notifications?eventType=a*",
+        "/notifications/01890000-0000-7000-8000-000000000000/raw",
+        "/records/t/0/0",
     ] {
         let refused = world.server.get(path);
         assert_eq!(refused.status, 503, "{refused}");
         for word in ["relation", "SELECT", "elsewhere", "postgres", "127.0.0.1"] {
-            assert!(!refused.text().contains(word), "{refused}");
+            let told = refused.text().replace(path, "<path>");
+            assert!(!told.contains(word), "{refused}");
         }
     }
     world.sql("ALTER TABLE elsewhere RENAME TO notifications");

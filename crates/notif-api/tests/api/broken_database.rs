@@ -10,10 +10,13 @@ use crate::http::Response;
 use crate::rows::{Row, insert};
 use crate::server::{Server, World, psql, sql};
 
-const PATHS: [&str; 4] = [
+const PATHS: [&str; 7] = [
     "/order/o-1",
     "/order/o-1/latest",
+    "/order/o-1/timeline",
     "/customer/c-1/notifications",
+    "/notifications?eventType=order.*",
+    "/records/order_events/0/1",
     "/health",
 ];
 

@@ -51,10 +51,18 @@ fn the_rights_of_its_role_are_enough() {
         "/order/o-1",
         "/order/o-1/latest",
         "/customer/c-1/notifications",
+        "/topics",
+        "/gaps",
+        "/runs",
         location,
     ] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
+    let metrics = server.get("/metrics");
+    assert!(
+        metrics.text().contains("\nnotif_database_up 1\n"),
+        "{metrics}"
+    );
     drop(server);
 }
 

@@ -30,6 +30,8 @@ fn every_row_can_be_read_through_every_endpoint() {
         let row = Row::new(second)
             .text("order_id", &order)
             .text("customer_id", "c-1")
+            .text("runner_id", "r-1")
+            .text("correlation_id", &format!("x-{second}"))
             .event(event);
         // parsing this deep takes more stack than the server allows by default
         world.sql(&format!("SET max_stack_depth = '6MB'; {}", row.insert()));
@@ -39,8 +41,14 @@ fn every_row_can_be_read_through_every_endpoint() {
         for path in [
             format!("/order/{order}"),
             format!("/order/{order}/latest"),
+            format!("/order/{order}/timeline"),
             "/customer/c-1/notifications?limit=1".to_owned(),
+            "/runner/r-1/notifications?limit=1".to_owned(),
+            format!("/correlation/x-{second}"),
+            format!("/notifications?orderId={order}&status=captured&eventType=order.*"),
+            "/notifications?limit=1".to_owned(),
             format!("/notifications/{}", row.id),
+            format!("/records/order_events/0/{second}"),
         ] {
             let answer = world.server.get(&path);
             assert_eq!(answer.status, 200, "{name} {path}");
@@ -86,6 +94,21 @@ fn texts_that_need_escapes_are_escaped() {
     ] {
         assert_eq!(shown[field], text, "{field}");
     }
+    // and they can be asked for as they are
+    for field in ["orderId", "runnerId", "correlationId", "eventType"] {
+        let path = format!("/notifications?{field}={}", escaped(text));
+        assert_eq!(
+            world.server.get(&path).ids(),
+            [row.id.to_string()],
+            "{path}"
+        );
+    }
+    let path = format!("/order/{}/timeline", escaped(text));
+    assert_eq!(world.server.get(&path).json()["customerIds"][0], text);
+}
+
+fn escaped(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::server::{psql, sql};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The program, with nothing of our environment but what is named.
-fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
+pub(crate) fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notif-api"));
     command
         .env_clear()
@@ -26,19 +26,19 @@ fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     command
 }
 
-fn ends(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+pub(crate) fn ends(variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
     run(&mut program(variables, arguments), LIMIT).unwrap()
 }
 
 /// The program while it serves.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Running {
-    fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+    pub(crate) fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut child = program(variables, arguments)
             .stderr(Stdio::piped())
             .spawn()
@@ -67,14 +67,14 @@ impl Running {
         http::request(self.address, "GET", path, &[], b"").unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let kill = run(Command::new("kill").args(["-s", name, &id]), LIMIT).unwrap();
         kill.success().unwrap();
     }
 
     /// Its exit code, and what it logged since it listened.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = wait_for("its end", LIMIT, || self.child.try_wait().unwrap()).unwrap();
         let mut log = String::new();
         self.log.read_to_string(&mut log).unwrap();
@@ -82,7 +82,7 @@ impl Running {
     }
 }
 
-fn database_with_an_order() -> TestDatabase {
+pub(crate) fn database_with_an_order() -> TestDatabase {
     let database = Postgres::shared().create_database().unwrap();
     sql(&database, &Row::new(1).text("order_id", "o-1").insert());
     database
@@ -106,7 +106,7 @@ fn help_names_every_variable() {
 fn what_is_wrong_is_named_with_what_would_be_right() {
     let url = ("DATABASE_URL", "postgresql://u@localhost/db");
     let secret = "postgresql://u:s3cr3t@localhost/db";
-    let cases: [(&str, Finished); 13] = [
+    let cases: [(&str, Finished); 15] = [
         ("DATABASE_URL is not set", ends(&[], &[])),
         (
             "DATABASE_URL: it is empty",
@@ -129,6 +129,14 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             ends(&[url], &["--migrate", "--migrate-database-url", secret]),
         ),
         ("'--port <PORT>'", ends(&[url, ("PORT", "70000")], &[])),
+        (
+            "https://app.example.org/ is no origin",
+            ends(&[url, ("CORS_ORIGINS", "https://app.example.org/")], &[]),
+        ),
+        (
+            "must be from 1 to 86400",
+            ends(&[url, ("KAFKA_POLL_INTERVAL_SECONDS", "0")], &[]),
+        ),
         ("'--port <PORT>'", ends(&[url, ("PORT", "http")], &[])),
         (
             "must be from 1 to 200",

@@ -11,7 +11,7 @@ use crate::server::World;
 const SMALL: &str = r#"{"customerId":"c-1","orderId":"o-1","event":"on its way"}"#;
 
 /// The answer with what differs each time replaced.
-fn lasting(response: &Response) -> String {
+pub(crate) fn lasting(response: &Response) -> String {
     let object = response.json();
     let mut text = response.to_string();
     for (field, word) in [

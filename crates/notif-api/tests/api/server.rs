@@ -5,7 +5,8 @@ use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notif_api::Config;
+use notif_api::origins::Origins;
+use notif_api::{Access, Config, StreamOptions};
 use notif_core::store::DatabaseUrl;
 use notif_testbed::{Postgres, TestDatabase, process};
 use tokio::sync::oneshot;
@@ -34,6 +35,12 @@ impl Server {
             pool_size: 4,
             prepared_statements: true,
             workers: 1,
+            access: Access::Open,
+            stall_limit: Duration::from_secs(30),
+            public_url: None,
+            poll_interval: None,
+            cors_origins: Origins::default(),
+            streams: StreamOptions::default(),
         };
         change(&mut config);
         let (stop, stopped) = oneshot::channel();

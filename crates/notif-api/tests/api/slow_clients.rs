@@ -12,7 +12,7 @@ use crate::rows::Row;
 use crate::server::World;
 
 /// Asks for a path and reads no more than the beginning of the answer.
-fn ask_and_stop_reading(address: SocketAddr, path: &str) -> TcpStream {
+pub(crate) fn ask_and_stop_reading(address: SocketAddr, path: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     // a small window, so that the answer stays at the server
     socket.set_recv_buffer_size(4096).unwrap();
@@ -45,6 +45,10 @@ fn what_waits_to_be_sent_is_bounded() {
     );
     assert_eq!(refused.json()["type"], "/problems/busy");
     assert_eq!(world.server.get("/order/small/latest").status, 200);
+    // who watches must see why
+    let metrics = world.server.get("/metrics");
+    let in_flight = "\nnotif_http_replies_in_flight_bytes 6291";
+    assert!(metrics.text().contains(in_flight), "{metrics}");
     drop(slow);
     wait_for("room", Duration::from_secs(10), || {
         Some(world.server.get(path)).filter(|answer| answer.status == 200)

@@ -47,6 +47,23 @@ impl ManualNotification {
         }
     }
 
+    /// What is asked for, as JSON, to tell whether two requests are the same.
+    pub fn request(&self) -> String {
+        let text = |id: &str| serde_json::Value::from(id).to_string();
+        let Manual {
+            customer_id,
+            order_id,
+            runner_id,
+            payload,
+        } = &self.0;
+        let runner_id = runner_id.as_deref().map_or("null".to_owned(), text);
+        format!(
+            r#"{{"customerId":{},"orderId":{},"runnerId":{runner_id},"payload":{payload}}}"#,
+            text(customer_id),
+            text(order_id),
+        )
+    }
+
     /// The row, recorded at `now` on PostgreSQL's clock. `random` makes its id unique.
     pub fn into_row(self, now: DateTime<Utc>, random: [u8; 10]) -> NewNotification {
         let occurred_at = now.trunc_subsecs(3);

@@ -74,3 +74,18 @@ pub struct NotificationDetail {
     /// The write transaction that it came with.
     pub batch_id: i64,
 }
+
+/// What is known of the bytes of the message that a row was recorded from.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct NotificationRaw {
+    /// The bytes, where `event` cannot hold them faithfully.
+    pub raw: Option<Vec<u8>>,
+    /// `captured`, `unparseable` or `redacted`.
+    pub status: String,
+    /// Whether there was a message: a manual notification has none.
+    pub is_record: bool,
+    /// Length of the message's value, bytes; none for a null value.
+    pub value_bytes: Option<i32>,
+    /// SHA-256 of the message's value.
+    pub value_sha256: Option<Vec<u8>>,
+}

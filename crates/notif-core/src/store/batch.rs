@@ -26,6 +26,20 @@ pub fn begin(conn: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Begins the write transaction of a client who waits for it: no statement runs longer than 5 s.
+///
+/// A lock's limit alone would not see to that. Behind another one who waits for the same row, the turn
+/// to wait is a lock of its own, so that the third in a queue may wait three times as long.
+pub fn begin_by_hand(conn: &mut PgConnection) -> Result<(), StoreError> {
+    conn.batch_execute(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+         SET LOCAL lock_timeout = '5s'; \
+         SET LOCAL statement_timeout = '5s'; \
+         SET LOCAL idle_in_transaction_session_timeout = '10s'",
+    )?;
+    Ok(())
+}
+
 /// What [`begin`] sends.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
     SET LOCAL lock_timeout = '5s'; \

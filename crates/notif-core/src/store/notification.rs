@@ -1,4 +1,7 @@
 //! Reading notifications, and writing a manual one. Recorded ones are written by `commit`, in bulk.
+//!
+//! Lists that a filter shows are read in `notification/filtered.rs`, an order's story across
+//! services in `timeline.rs`.
 
 use diesel::dsl::{case_when, sql};
 use diesel::pg::Pg;
@@ -8,16 +11,13 @@ use diesel::sql_types::{Bool, Jsonb, Nullable, Text};
 use uuid::Uuid;
 
 use self::cut::Cut;
+use super::idempotency::{Claim, IdempotencyKey, key_claim_in_txn};
 use super::{Read, StoreError, batch, read};
-use crate::notification::{ManualNotification, Notification, NotificationDetail};
+use crate::notification::{ManualNotification, Notification, NotificationDetail, NotificationRaw};
 use crate::query::{Direction, Page, PageQuery, Subject};
 use crate::schema::notifications::dsl as n;
 
-mod cut;
-#[cfg(test)]
-mod plan_tests;
-
-/// The columns of [`Notification`], in its order.
+/// The columns of [`Notification`], in its order; as text in `notification/row.rs`.
 macro_rules! columns {
     ($event:expr) => {
         (
@@ -41,6 +41,34 @@ macro_rules! columns {
         )
     };
 }
+pub(super) use columns;
+
+/// The columns of [`NotificationDetail`], in its order.
+macro_rules! detail_columns {
+    () => {
+        (
+            columns!(n::event.cast::<Text>()),
+            n::timestamp_type,
+            n::message_key,
+            n::headers.cast::<Nullable<Text>>(),
+            n::value_bytes,
+            n::value_sha256,
+            n::batch_id,
+        )
+    };
+}
+
+mod cut;
+mod filtered;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod plan_tests;
+mod record;
+pub(super) mod row;
+
+pub use filtered::{event_types_like, notification_filtered};
+pub use record::record_get;
 
 /// The newest row of an order, with `event` as this expression has it.
 macro_rules! latest {
@@ -71,14 +99,18 @@ pub fn order_latest_small(order_id: &str) -> Result<Read<Option<Notification>>, 
 
 /// One notification with all that is told of it.
 pub fn notification_get(id: Uuid) -> Result<Read<NotificationDetail>, StoreError> {
+    let row = n::notifications.find(id).select(detail_columns!());
+    read::one(&row)
+}
+
+/// The bytes of the message that a notification was recorded from, where they are kept.
+pub fn notification_raw(id: Uuid) -> Result<Read<NotificationRaw>, StoreError> {
     let row = n::notifications.find(id).select((
-        columns!(n::event.cast::<Text>()),
-        n::timestamp_type,
-        n::message_key,
-        n::headers.cast::<Nullable<Text>>(),
+        n::raw,
+        n::status,
+        n::source_offset.is_not_null(),
         n::value_bytes,
         n::value_sha256,
-        n::batch_id,
     ));
     read::one(&row)
 }
@@ -87,10 +119,10 @@ pub fn notification_get(id: Uuid) -> Result<Read<NotificationDetail>, StoreError
 pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
     let found = read::all::<_, (Notification, bool), _>(&page_statement(page))?;
     Ok(found.and_then(|found| {
-        let more = found.last().is_some_and(|(_, more)| *more);
+        let last = found.last().filter(|(_, more)| *more);
         Ok(Page {
+            end: last.map(|(row, _)| row.notification_id),
             notifications: found.into_iter().map(|(row, _)| row).collect(),
-            more,
         })
     }))
 }
@@ -105,6 +137,8 @@ fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
     rows = match &page.list.subject {
         Subject::Order(id) => rows.filter(n::order_id.eq(id)),
         Subject::Customer(id) => rows.filter(n::customer_id.eq(id)),
+        Subject::Runner(id) => rows.filter(n::runner_id.eq(id)),
+        Subject::Correlation(id) => rows.filter(n::correlation_id.eq(id)),
     };
     rows = match (page.list.direction, page.after) {
         (Direction::OldestFirst, Some(id)) => rows.filter(n::notification_id.gt(id)),
@@ -123,6 +157,14 @@ fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
 pub enum Sent {
     /// It is stored, as this.
     Stored(Box<Notification>),
+    /// The same request was done before with the same key, and made this, as it is now.
+    Replayed(Box<Notification>),
+    /// The same request was done before with the same key; what it made was removed since.
+    Removed(Uuid),
+    /// Another request was done with this key.
+    KeyOfAnother,
+    /// A transaction that is still open works on this key: the outcome is known soon.
+    KeyInUse,
     /// The connection broke in the commit: it may be stored under this id, or not.
     Unknown(Uuid),
 }
@@ -130,22 +172,28 @@ pub enum Sent {
 /// Writes a manual notification in a transaction of its own, and reads back what is stored.
 ///
 /// Its times are PostgreSQL's, asked within the transaction, so that ids of several processes sort
-/// by one clock. `random` makes the id unique.
+/// by one clock. `random` makes the id unique. With a `key` it is done once however often it is asked
+/// for, see [`super::idempotency`].
 pub(super) fn notification_send(
     conn: &mut PgConnection,
     manual: ManualNotification,
     random: [u8; 10],
+    key: Option<&IdempotencyKey>,
 ) -> Result<Sent, StoreError> {
-    batch::begin(conn)?;
-    let (batch_id, written) = match manual_insert_in_txn(conn, manual, random) {
-        Ok(done) => done,
+    batch::begin_by_hand(conn)?;
+    let (batch_id, written) = match manual_insert_in_txn(conn, manual, random, key) {
+        Ok(Inserted::Row(batch_id, written)) => (batch_id, written),
+        Ok(Inserted::Nothing(why)) => {
+            batch::rollback(conn);
+            return Ok(why);
+        }
         Err(error) => {
             batch::rollback(conn);
             return Err(error);
         }
     };
     match batch::commit(conn, batch_id, None, 1) {
-        Ok(()) => Ok(Sent::Stored(Box::new(written))),
+        Ok(()) => Ok(Sent::Stored(written)),
         // the answer is lost, the commit may not be
         Err(StoreError::Unreachable(_)) => Ok(Sent::Unknown(written.notification_id)),
         Err(error) => {
@@ -161,14 +209,31 @@ extern "SQL" {
     fn clock_timestamp() -> Timestamptz;
 }
 
+enum Inserted {
+    /// A row, in this batch.
+    Row(i64, Box<Notification>),
+    /// Nothing, and why.
+    Nothing(Sent),
+}
+
 fn manual_insert_in_txn(
     conn: &mut PgConnection,
     manual: ManualNotification,
     random: [u8; 10],
-) -> Result<(i64, Notification), StoreError> {
+    key: Option<&IdempotencyKey>,
+) -> Result<Inserted, StoreError> {
     let batch_id = batch::batch_id_take_in_txn(conn)?;
     let now = diesel::select(clock_timestamp()).get_result(conn)?;
+    let request = key.map(|key| (key, manual.request()));
     let row = manual.into_row(now, random);
+    if let Some((key, request)) = request {
+        match key_claim_in_txn(conn, key, &request, row.notification_id)? {
+            Claim::New => {}
+            Claim::Done(id) => return replay_in_txn(conn, id).map(Inserted::Nothing),
+            Claim::OfAnother => return Ok(Inserted::Nothing(Sent::KeyOfAnother)),
+            Claim::InUse => return Ok(Inserted::Nothing(Sent::KeyInUse)),
+        }
+    }
     let written = diesel::insert_into(n::notifications)
         .values((
             n::notification_id.eq(row.notification_id),
@@ -188,5 +253,18 @@ fn manual_insert_in_txn(
         ))
         .returning(columns!(n::event.cast::<Text>()))
         .get_result(conn)?;
-    Ok((batch_id, written))
+    Ok(Inserted::Row(batch_id, Box::new(written)))
+}
+
+/// What was made before, as it is now: what was redacted since stays redacted.
+fn replay_in_txn(conn: &mut PgConnection, id: Uuid) -> Result<Sent, StoreError> {
+    let row = n::notifications
+        .find(id)
+        .select(columns!(n::event.cast::<Text>()))
+        .get_result(conn)
+        .optional()?;
+    Ok(match row {
+        Some(row) => Sent::Replayed(Box::new(row)),
+        None => Sent::Removed(id),
+    })
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use diesel::PgConnection;
 use r2d2::PooledConnection;
 
+use super::idempotency::{self, IdempotencyKey};
 use super::notification::{self, Sent};
 use super::{DatabaseUrl, StoreError, migrate};
 use crate::notification::ManualNotification;
@@ -120,13 +121,19 @@ impl Pool {
         }
     }
 
-    /// Writes a manual notification; `random` makes its id unique. Waits.
+    /// Writes a manual notification; `random` makes its id unique, a `key` makes it once. Waits.
     pub fn notification_send(
         &self,
         manual: ManualNotification,
         random: [u8; 10],
+        key: Option<&IdempotencyKey>,
     ) -> Result<Sent, StoreError> {
-        self.write(|conn| notification::notification_send(conn, manual, random))
+        self.write(|conn| notification::notification_send(conn, manual, random, key))
+    }
+
+    /// Removes at most `limit` idempotency keys whose day is over; how many. Waits.
+    pub fn key_prune(&self, limit: i64) -> Result<usize, StoreError> {
+        self.write(|conn| idempotency::key_prune(conn, limit))
     }
 
     /// Does the schema fit a binary of version `ours`? Waits.
@@ -174,5 +181,20 @@ impl Pool {
     fn down(&self) -> Option<String> {
         let reason = self.health.down()?;
         (self.readers.state().connections == 0).then_some(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_role_has_the_settings_of_a_session() {
+        let roles = include_str!("../../../../deploy/postgres/roles.sql");
+        for setting in SESSION.split(';') {
+            // within a literal
+            let there = setting.trim().replace('\'', "''");
+            assert!(roles.contains(&format!("'{there}'")), "{there}");
+        }
     }
 }

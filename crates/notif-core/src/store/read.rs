@@ -71,6 +71,18 @@ where
     })
 }
 
+/// The read of all rows of a statement that is written as text, whose columns are of type `ST`.
+pub(super) fn all_of<ST, U>(statement: &impl QueryFragment<Pg>) -> Result<Read<Vec<U>>, StoreError>
+where
+    U: FromSqlRow<ST, Pg> + 'static,
+    ST: 'static,
+{
+    Ok(Read {
+        statement: Statement::of(statement)?,
+        understand: Box::new(|answer| rows::<U, ST>(answer)),
+    })
+}
+
 /// The read of the only row of a query.
 pub(super) fn one<Q, U, ST>(query: &Q) -> Result<Read<U>, StoreError>
 where

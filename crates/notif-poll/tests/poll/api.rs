@@ -57,6 +57,11 @@ impl Api {
         }
     }
 
+    /// The port on 127.0.0.1 that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn client(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -80,6 +85,8 @@ pub(crate) struct Page {
     pub(crate) body: Vec<u8>,
     /// The query of the page that follows.
     pub(crate) next: Option<String>,
+    /// Through when everything is said to be stored.
+    pub(crate) recorded_through: Option<String>,
 }
 
 impl Client {
@@ -90,7 +97,7 @@ impl Client {
         let mut line = String::new();
         self.stream.read_line(&mut line).unwrap();
         let status = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let (mut length, mut next) = (0, None);
+        let (mut length, mut next, mut recorded_through) = (0, None, None);
         loop {
             line.clear();
             assert_ne!(self.stream.read_line(&mut line).unwrap(), 0, "{path}: cut");
@@ -103,6 +110,7 @@ impl Client {
                     let query = value.strip_prefix('<').unwrap().split('>').next().unwrap();
                     next = Some(query.to_owned());
                 }
+                "recorded-through" => recorded_through = Some(value.to_owned()),
                 _ => {}
             }
         }
@@ -110,7 +118,11 @@ impl Client {
         self.stream.read_exact(&mut body).unwrap();
         self.asked = self.asked.saturating_add(1);
         assert_eq!(status, "200", "{path}: {}", String::from_utf8_lossy(&body));
-        Page { body, next }
+        Page {
+            body,
+            next,
+            recorded_through,
+        }
     }
 
     /// The objects of a list, page after page; `path` has no query yet.

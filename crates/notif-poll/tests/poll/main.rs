@@ -10,6 +10,8 @@ mod adopt_cluster;
 // a wrong clock is preloaded, as Linux has it
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod api_ledgers;
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod clock;
@@ -39,6 +41,8 @@ mod hostile;
 mod kafka_faults;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod lists;
 #[cfg(test)]
 mod log_shapes;
 #[cfg(test)]
@@ -75,6 +79,8 @@ mod status;
 mod stopped;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]

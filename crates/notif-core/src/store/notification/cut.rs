@@ -7,8 +7,9 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool};
 
+use super::row::{ROW, RowSql};
 use crate::query::{Direction, PAGE_EVENT_BYTES};
 
 /// `rows`, which must select the columns of `Notification` and `event_bytes`, cut to a page; each
@@ -39,28 +40,7 @@ impl<Q> QueryId for Cut<Q> {
 
 impl<Q> Query for Cut<Q> {
     /// The columns of `Notification`, and `more`.
-    type SqlType = (
-        (
-            SqlUuid,
-            Nullable<Text>,
-            Nullable<Text>,
-            Nullable<Text>,
-            Text,
-            Text,
-            Timestamptz,
-            Text,
-            Text,
-            Nullable<Text>,
-            Nullable<Text>,
-            Timestamptz,
-            Nullable<BigInt>,
-            Nullable<Integer>,
-            Nullable<BigInt>,
-            Integer,
-            Nullable<Text>,
-        ),
-        Bool,
-    );
+    type SqlType = (RowSql, Bool);
 }
 
 impl<Q> RunQueryDsl<PgConnection> for Cut<Q> {}
@@ -71,12 +51,10 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Cut<Q> {
             Direction::OldestFirst => "ASC",
             Direction::NewestFirst => "DESC",
         };
+        out.push_sql("SELECT ");
+        out.push_sql(ROW);
         out.push_sql(
-            "SELECT notification_id, customer_id, runner_id, order_id, CAST(event AS text), \
-             status, created_at, source_topic, event_type, correlation_id, source_service, \
-             occurred_at, kafka_timestamp_ms, source_partition, source_offset, topic_generation, \
-             raw_reason, more \
-             FROM (SELECT *, lead(notification_id) OVER page IS NOT NULL AS more, \
+            ", more FROM (SELECT *, lead(notification_id) OVER page IS NOT NULL AS more, \
              sum(event_bytes) OVER (page ROWS UNBOUNDED PRECEDING) AS bytes \
              FROM (",
         );

@@ -2,13 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::super::StoreError;
 
+/// How long it may take a server to come back without a request being refused for it. Longer than the
+/// longest pause between two attempts to connect, shorter than a request waits for a connection.
+const RESTART: Duration = Duration::from_millis(1_500);
+
 #[derive(Default)]
 pub(super) struct Health {
-    /// Why the last attempt to connect failed.
-    down: Mutex<Option<String>>,
+    /// Since when no attempt to connect succeeded, and why the last one failed.
+    down: Mutex<Option<(Instant, String)>>,
     /// Counts suspicions: a connection proven alive before the last one has to prove it again.
     suspicions: AtomicU64,
     /// Counts changes of the schema that made prepared statements void: those of before are of no use.
@@ -33,14 +38,18 @@ impl Health {
         self.schemas.load(Ordering::Relaxed)
     }
 
+    /// Why nothing connects, where that has lasted. A server that is being restarted is waited for.
     pub(super) fn down(&self) -> Option<String> {
-        self.down
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, reason) = down.as_ref()?;
+        (since.elapsed() > RESTART).then(|| reason.clone())
     }
 
     /// Notes how an attempt to connect ended, and tells a change: once, not at each attempt.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the server is away is measured, not recorded"
+    )]
     pub(super) fn connected(&self, outcome: Result<(), &StoreError>) {
         let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
@@ -51,10 +60,11 @@ impl Health {
             }
             Err(error) => {
                 let reason = error.to_string();
-                if down.as_ref() != Some(&reason) {
+                let (since, before) = down.take().unzip();
+                if before.as_ref() != Some(&reason) {
                     log::warn!("{reason}");
                 }
-                *down = Some(reason);
+                *down = Some((since.unwrap_or_else(Instant::now), reason));
             }
         }
     }

@@ -53,7 +53,7 @@ struct Question {
     asked_at: u64,
     /// What came back so far.
     answer: Option<Answer>,
-    /// The statement that is prepared by it.
+    /// The statement that is prepared by it, until PostgreSQL says that it is.
     preparing: Option<String>,
 }
 
@@ -160,11 +160,11 @@ impl Reader {
     pub fn advance(&mut self) -> Result<Progress, StoreError> {
         let received = self.connection.receive();
         received.map_err(|words| self.lost(&words))?;
-        self.next()
+        self.taken_in()
     }
 
     /// The answer to the oldest question, where it has been taken in already.
-    pub fn next(&mut self) -> Result<Progress, StoreError> {
+    pub fn taken_in(&mut self) -> Result<Progress, StoreError> {
         let mut nothing = 0_u32;
         while !self.questions.is_empty() && self.connection.is_ready() {
             match self.connection.take() {
@@ -197,6 +197,7 @@ impl Reader {
             return Err(self.lost("no answer to a statement"));
         };
         if !answer.is_good() {
+            // those that were asked behind it fail as well, and their statement is void then
             if let (Some(sql), Some(kept)) = (preparing, &mut self.kept) {
                 kept.remove(&sql);
             }
@@ -246,7 +247,12 @@ impl Reader {
 impl Question {
     /// Of what is prepared and what is run the first that failed is what matters.
     fn take(&mut self, next: Answer) {
+        let is_first = self.answer.is_none();
         if self.answer.as_ref().is_none_or(Answer::is_good) {
+            if is_first && next.is_good() {
+                // it stays prepared even where to run it fails
+                self.preparing = None;
+            }
             self.answer = Some(next);
         }
     }

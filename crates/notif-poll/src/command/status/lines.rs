@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use notif_core::freshness::recorded_through;
 use notif_core::health::{Signs, State, judge};
-use notif_core::offset::{EndOffset, LastConsumed, NextOffset};
-use notif_core::plan::{Verdict, Watermarks};
+use notif_core::offset::LastConsumed;
+use notif_core::plan::Verdict;
 use notif_core::record::PartitionId;
 use notif_core::stable_end;
+use notif_core::standing::Standing;
 use notif_core::store::status::{PartitionStatus, Status};
 
 use super::Live;
@@ -70,17 +72,8 @@ impl Look {
             .into_iter()
             .map(|stored| Line::new(stored, now, live))
             .collect();
-        let recorded_through = if watched
-            .iter()
-            .all(|line| line.stored.drained_through.is_some())
-        {
-            watched
-                .iter()
-                .filter_map(|line| line.stored.drained_through)
-                .min()
-        } else {
-            None
-        };
+        let recorded_through =
+            recorded_through(watched.iter().map(|line| line.stored.drained_through));
         let (state, reasons) = judge(&signs(status, &watched));
         Self {
             live: live.is_some(),
@@ -119,9 +112,10 @@ impl Line {
         let planned = live.and_then(|live| live.facts.partitions.get(&id));
         let seen = planned
             .and_then(crate::facts::Planned::watermarks)
-            .or_else(|| watermarks(&stored));
-        let next = LastConsumed::new(stored.stored).next();
-        let lag = seen.map(|seen| next.distance_to(seen.end));
+            .or_else(|| stored.watermarks());
+        let last = LastConsumed::new(stored.stored);
+        let standing = seen.map(|seen| Standing::new(last, seen, stored.drained_through, now));
+        let lag = standing.map(|standing| standing.lag);
         let hanging = seen.zip(stored.end_moved_at).is_some_and(|(seen, moved)| {
             stored.end_offset == Some(seen.end.get()) && stable_end::is_hanging(moved, seen, now)
         });
@@ -133,11 +127,10 @@ impl Line {
             low: seen.map(|seen| seen.low.get()),
             end: seen.map(|seen| seen.end.get()),
             high: seen.map(|seen| seen.high.get()),
-            behind: stored
-                .drained_through
-                .filter(|_| lag.is_some_and(|lag| lag > 0))
-                .map(|through| now.signed_duration_since(through)),
-            margin: seen.map(|seen| next.margin_from(seen.low)),
+            behind: standing
+                .filter(|standing| standing.lag > 0)
+                .and_then(|standing| standing.behind),
+            margin: standing.map(|standing| standing.loss_margin),
             state: state(&stored, verdict, lag, hanging),
             lag,
             problem,
@@ -153,15 +146,6 @@ fn is_taken_up(verdict: &Verdict) -> bool {
         verdict,
         Verdict::First { .. } | Verdict::Recreated { .. } | Verdict::OffsetsLost
     )
-}
-
-/// What the last poll saw.
-fn watermarks(stored: &PartitionStatus) -> Option<Watermarks> {
-    Some(Watermarks {
-        low: NextOffset::at(stored.low_offset?),
-        end: EndOffset::at(stored.end_offset?),
-        high: EndOffset::at(stored.high_watermark?),
-    })
 }
 
 fn state(

@@ -293,16 +293,11 @@ fn gap_object(gap: &GapStatus) -> Value {
 }
 
 fn run_object(run: &RunStatus) -> Value {
-    let state = match run.ended_at {
-        Some(_) => "ended",
-        None if run.abandoned => "abandoned",
-        None => "running",
-    };
     json!({
         "id": run.run_id,
         "startedAt": rfc3339(run.started_at),
         "endedAt": run.ended_at.map(rfc3339),
-        "state": state,
+        "state": run.state().as_str(),
         "outcome": run.outcome,
         "exitCode": run.exit_code,
         "records": run.records,

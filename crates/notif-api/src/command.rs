@@ -1,0 +1,3 @@
+//! What the program does besides serving: one command a file. They need no database.
+
+pub mod token;

@@ -1,0 +1,22 @@
+//! The story of an order across services.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use notif_core::store::timeline;
+
+use super::reply;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request::parameters::Parameters;
+use crate::request::path;
+use crate::view;
+
+/// `GET /order/{orderId}/timeline`: the order's events and those linked to it by correlation id,
+/// oldest first.
+pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let order_id = path::id(&request, 1, "orderId")?;
+    Parameters::of(&request, &[]).done()?;
+    let told = timeline::timeline_read(&order_id)
+        .map(|read| read.and_then(|timeline| Ok(view::timeline::timeline(timeline))));
+    reply::one(&app, app.database.read(told).await?)
+}
