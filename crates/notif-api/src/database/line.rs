@@ -25,6 +25,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::socket::Socket;
 use super::{LOOKS_IN_VAIN, READ_LIMIT};
 
+#[cfg(test)]
+mod tests;
+
 /// How many lines there are at most: with more of them each would sleep more.
 const LINES_MAX: usize = 2;
 /// How many questions are under way on one line.
@@ -45,6 +48,7 @@ const IDLE: Duration = Duration::from_millis(500);
 pub(super) struct Lines {
     lines: Vec<Line>,
     since: Instant,
+    patience: Duration,
 }
 
 /// One line; without a driver until it is needed, and again once its connection is lost.
@@ -71,6 +75,7 @@ impl Lines {
         Self {
             lines: (0..count).map(|_| Line::default()).collect(),
             since: Instant::now(),
+            patience: PATIENCE,
         }
     }
 
@@ -82,19 +87,20 @@ impl Lines {
         permits: &Arc<Semaphore>,
         statement: &Arc<Statement>,
     ) -> Option<Outcome> {
-        let line = self.least_busy()?;
-        let outcome = line.send(self.since, pool, permits, statement)?;
-        match timeout(PATIENCE, outcome).await {
+        let outcome = self.send(|line| line.send(self.since, pool, permits, statement))?;
+        match timeout(self.patience, outcome).await {
             Ok(Ok(Err(StoreError::Unreachable(_))) | Err(_)) | Err(_) => None,
             Ok(Ok(outcome)) => Some(outcome),
         }
     }
 
-    /// The line with the fewest questions under way, where it has room for another one.
-    fn least_busy(&self) -> Option<&Line> {
-        let loads = self.lines.iter().map(|line| (line.waiting(), line));
-        let (waiting, line) = loads.min_by_key(|(waiting, _)| *waiting)?;
-        (waiting < DEPTH_MAX).then_some(line)
+    /// Sends by the line with the fewest questions under way; by another one where that cannot be
+    /// started.
+    fn send<T>(&self, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
+        let open = |line: &&Line| line.waiting() < DEPTH_MAX;
+        let least_busy = self.lines.iter().min_by_key(|line| line.waiting())?;
+        let sent = Some(least_busy).filter(open).and_then(&by);
+        sent.or_else(|| self.lines.iter().filter(open).find_map(by))
     }
 }
 

@@ -24,6 +24,7 @@ mod hostile;
 mod http;
 mod idempotency;
 mod ledger_rows;
+mod lines;
 mod metrics;
 mod notification;
 mod odd_database;

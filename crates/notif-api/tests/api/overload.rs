@@ -59,11 +59,20 @@ fn a_thousand_clients_at_once_are_all_answered() {
 
 #[test]
 fn more_than_can_wait_are_told_so_at_once() {
+    more_than_can_wait("/order/o-1");
+}
+
+#[test]
+fn more_than_can_wait_for_the_newest_are_told_so_at_once() {
+    more_than_can_wait("/order/o-1/latest");
+}
+
+fn more_than_can_wait(path: &str) {
     let world = World::with(|config| config.pool_size = 2);
     world.sql(&Row::new(1).text("order_id", "o-1").insert());
-    assert_eq!(world.server.get("/order/o-1").status, 200);
+    assert_eq!(world.server.get(path).status, 200);
     let held = world.database.hold("LOCK TABLE notifications").unwrap();
-    let (answers, took) = burst(world.server.address(), 1500, "/order/o-1");
+    let (answers, took) = burst(world.server.address(), 1500, path);
     assert_eq!(count(&answers, 503), 1500, "{}", others(&answers, 503));
     for answer in &answers {
         assert!(answer.header("retry-after").is_some(), "{answer}");
@@ -74,10 +83,10 @@ fn more_than_can_wait_are_told_so_at_once() {
     assert_eq!(world.server.get("/readyz").status, 200);
     drop(held);
     wait_for("the API serves again", LIMIT, || {
-        (world.server.get("/order/o-1").status == 200).then_some(())
+        (world.server.get(path).status == 200).then_some(())
     })
     .unwrap();
-    let (answers, _) = burst(world.server.address(), 200, "/order/o-1");
+    let (answers, _) = burst(world.server.address(), 200, path);
     assert_eq!(count(&answers, 200), 200);
 }
 

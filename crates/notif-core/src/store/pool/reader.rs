@@ -19,6 +19,9 @@ use super::super::{StoreError, session};
 use super::health::Health;
 use super::{PoolOptions, SESSION};
 
+#[cfg(test)]
+mod tests;
+
 /// How many statements are kept prepared a connection: more than there are different ones.
 const KEPT_MAX: usize = 200;
 
