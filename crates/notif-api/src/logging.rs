@@ -1,9 +1,10 @@
 //! Log lines go to stderr, for a person or as one JSON object each.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
-use env_logger::Target;
 use env_logger::fmt::Formatter;
+use env_logger::{Target, WriteStyle};
 use log::Record;
 use serde_json::json;
 
@@ -13,8 +14,9 @@ use crate::cli::LogFormat;
 pub fn set_up(filter: &str, format: LogFormat) {
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(filter);
-    // as it is: the default looks through each line for colours, of which there are none
+    // as it is: otherwise each line is parsed for colours, of which there are none
     builder.target(Target::Pipe(Box::new(std::io::stderr())));
+    builder.write_style(WriteStyle::Always);
     match format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),
@@ -26,7 +28,19 @@ pub fn set_up(filter: &str, format: LogFormat) {
 
 fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let (at, level) = (out.timestamp_millis(), record.level());
-    writeln!(out, "{at} {level:<5} {}", record.args())
+    let message = record.args().to_string();
+    writeln!(out, "{at} {level:<5} {}", without_controls(&message))
+}
+
+/// A message that does nothing to the terminal that shows it, whoever had a word in it.
+fn without_controls(message: &str) -> Cow<'_, str> {
+    // 0xC2 is the first byte of U+0080 to U+009F, and of others that do no harm
+    let may_be = |byte: u8| byte.is_ascii_control() || byte == 0xC2;
+    let is_one = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !message.bytes().any(may_be) {
+        return Cow::Borrowed(message);
+    }
+    Cow::Owned(message.replace(is_one, "\u{FFFD}"))
 }
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
@@ -37,4 +51,27 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         "msg": record.args().to_string(),
     });
     writeln!(out, "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_steers_a_terminal() {
+        for (message, shown) in [
+            ("GET /order/o-1 200", "GET /order/o-1 200"),
+            (
+                "red \u{1b}[31m, bell \u{7}",
+                "red \u{FFFD}[31m, bell \u{FFFD}",
+            ),
+            ("\u{9b}31m \u{7f}", "\u{FFFD}31m \u{FFFD}"),
+            (
+                "two lines\n\tand \u{a9} \u{e4}",
+                "two lines\n\tand \u{a9} \u{e4}",
+            ),
+        ] {
+            assert_eq!(without_controls(message), shown);
+        }
+    }
 }

@@ -46,7 +46,7 @@ const IDLE: Duration = Duration::from_millis(500);
 
 /// The lines of this process.
 pub(super) struct Lines {
-    lines: Vec<Line>,
+    all: Vec<Line>,
     since: Instant,
     patience: Duration,
 }
@@ -73,7 +73,7 @@ impl Lines {
     pub(super) fn new(connections: usize) -> Self {
         let count = LINES_MAX.min(connections.saturating_sub(1));
         Self {
-            lines: (0..count).map(|_| Line::default()).collect(),
+            all: (0..count).map(|_| Line::default()).collect(),
             since: Instant::now(),
             patience: PATIENCE,
         }
@@ -98,9 +98,9 @@ impl Lines {
     /// started.
     fn send<T>(&self, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
         let open = |line: &&Line| line.waiting() < DEPTH_MAX;
-        let least_busy = self.lines.iter().min_by_key(|line| line.waiting())?;
+        let least_busy = self.all.iter().min_by_key(|line| line.waiting())?;
         let sent = Some(least_busy).filter(open).and_then(&by);
-        sent.or_else(|| self.lines.iter().filter(open).find_map(by))
+        sent.or_else(|| self.all.iter().filter(open).find_map(by))
     }
 }
 

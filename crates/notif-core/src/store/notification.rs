@@ -89,10 +89,12 @@ pub fn order_latest(order_id: &str) -> Result<Read<Notification>, StoreError> {
 /// The same, its answer small whatever the row holds: none where its event, as text, has more than
 /// 32 KiB. It is not even fetched then.
 pub fn order_latest_small(order_id: &str) -> Result<Read<Option<Notification>>, StoreError> {
-    // constants, not values to bind: this is asked more often than anything else
+    // this is asked more often than anything else
+    static TEXT: read::Text = read::Text::unknown();
+    // constants, not values to bind
     let small = case_when(sql::<Bool>("event_bytes <= 32768"), n::event.cast::<Text>())
         .otherwise(sql::<Text>("''"));
-    let newest = read::one::<_, Notification, _>(&latest!(order_id, small))?;
+    let newest = read::one_of::<_, Notification, _>(&TEXT, &latest!(order_id, small))?;
     // no JSON text is empty
     Ok(newest.and_then(|newest| Ok(Some(newest).filter(|newest| !newest.event.is_empty()))))
 }

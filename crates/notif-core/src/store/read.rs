@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use diesel::deserialize::FromSqlRow;
 use diesel::pg::{Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata, PgValue, TypeOidLookup};
@@ -26,9 +27,9 @@ pub struct Read<T> {
 #[derive(Debug, Clone)]
 pub struct Statement {
     /// With `$1` and so on for the values.
-    pub(super) sql: String,
+    pub(super) sql: Arc<str>,
     /// The types of the values.
-    pub(super) types: Vec<u32>,
+    pub(super) types: Arc<[u32]>,
     /// The values.
     pub(super) values: Values,
 }
@@ -91,16 +92,45 @@ where
     U: FromSqlRow<ST, Pg> + 'static,
     ST: 'static,
 {
-    let all = all::<Q, U, ST>(query)?;
-    Ok(all.and_then(|rows| rows.into_iter().next().ok_or(StoreError::NotFound)))
+    Ok(all::<Q, U, ST>(query)?.and_then(first))
+}
+
+/// The same for a statement whose text never changes: it is made once. Each has a [`Text`] of its own.
+pub(super) fn one_of<Q, U, ST>(text: &'static Text, query: &Q) -> Result<Read<U>, StoreError>
+where
+    Q: Query + QueryFragment<Pg>,
+    Q::SqlType: CompatibleType<U, Pg, SqlType = ST>,
+    U: FromSqlRow<ST, Pg> + 'static,
+    ST: 'static,
+{
+    let all = Read {
+        statement: Statement::of_known(query, text)?,
+        understand: Box::new(|answer| rows::<U, ST>(answer)),
+    };
+    Ok(all.and_then(first))
+}
+
+fn first<U>(rows: Vec<U>) -> Result<U, StoreError> {
+    rows.into_iter().next().ok_or(StoreError::NotFound)
+}
+
+/// The text of a statement, and the types of its values. For diesel to write it takes longer than all
+/// else that is done to a small read here.
+pub(super) struct Text(OnceLock<(Arc<str>, Arc<[u32]>)>);
+
+impl Text {
+    /// One that is not known yet.
+    pub(super) const fn unknown() -> Self {
+        Self(OnceLock::new())
+    }
 }
 
 impl Statement {
     /// Asks for nothing, to see whether anybody answers.
     pub fn sign_of_life() -> Self {
         Self {
-            sql: "SELECT 1".to_owned(),
-            types: Vec::new(),
+            sql: "SELECT 1".into(),
+            types: [].into(),
             values: Vec::new(),
         }
     }
@@ -118,8 +148,27 @@ impl Statement {
             types.push(known);
         }
         Ok(Self {
-            sql: builder.finish(),
-            types,
+            sql: builder.finish().into(),
+            types: types.into(),
+            values: bound.binds,
+        })
+    }
+
+    /// The same where the text is known, and only the values are not.
+    fn of_known(query: &impl QueryFragment<Pg>, text: &Text) -> Result<Self, StoreError> {
+        let Some((sql, types)) = text.0.get() else {
+            let statement = Self::of(query)?;
+            let known = (Arc::clone(&statement.sql), Arc::clone(&statement.types));
+            // whoever was faster made the same
+            text.0.get_or_init(|| known);
+            return Ok(statement);
+        };
+        debug_assert!(Self::of(query).is_ok_and(|made| made.sql == *sql && made.types == *types));
+        let mut bound = RawBytesBindCollector::<Pg>::new();
+        query.collect_binds(&mut bound, &mut BuiltIn, &Pg)?;
+        Ok(Self {
+            sql: Arc::clone(sql),
+            types: Arc::clone(types),
             values: bound.binds,
         })
     }

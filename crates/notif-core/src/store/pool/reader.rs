@@ -6,7 +6,7 @@
 //! given back before all its answers is closed.
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -19,8 +19,11 @@ use super::super::{StoreError, session};
 use super::health::Health;
 use super::{PoolOptions, SESSION};
 
+mod kept;
 #[cfg(test)]
 mod tests;
+
+use self::kept::Kept;
 
 /// How many statements are kept prepared a connection: more than there are different ones.
 const KEPT_MAX: usize = 200;
@@ -37,8 +40,8 @@ pub struct Reader {
     /// The number of suspicions when it last gave a sign of life.
     alive_at: u64,
     broken: bool,
-    /// The names of the statements that are prepared; none where they are not to be.
-    kept: Option<HashMap<String, CString>>,
+    /// The statements that are prepared; none where they are not to be.
+    kept: Option<Kept>,
     /// How many statements were ever prepared: a name is never used for another one.
     prepared: u64,
     /// The number of the schema that they were prepared for.
@@ -57,7 +60,7 @@ struct Question {
     /// What came back so far.
     answer: Option<Answer>,
     /// The statement that is prepared by it, until PostgreSQL says that it is.
-    preparing: Option<String>,
+    preparing: Option<Arc<str>>,
 }
 
 /// How far a question has come.
@@ -130,26 +133,25 @@ impl Reader {
     }
 
     /// Sends a question; its statement, where it is prepared with it.
-    fn send(&mut self, statement: &Statement) -> Result<Option<String>, String> {
+    fn send(&mut self, statement: &Statement) -> Result<Option<Arc<str>>, String> {
         let Statement { sql, types, values } = statement;
         let schema = self.health.schemas();
         if self.schema != schema {
-            self.kept.iter_mut().for_each(HashMap::clear);
+            self.kept.iter_mut().for_each(Kept::clear);
             self.schema = schema;
         }
         let mut preparing = None;
-        match &mut self.kept {
-            Some(kept) if let Some(name) = kept.get(sql) => {
-                self.connection.send_prepared(name, values)?;
-            }
-            Some(kept) if kept.len() < KEPT_MAX => {
+        let name = self.kept.as_mut().and_then(|kept| kept.get(sql));
+        match (name, &mut self.kept) {
+            (Some(name), _) => self.connection.send_prepared(&name, values)?,
+            (None, Some(kept)) if kept.len() < KEPT_MAX => {
                 let name = CString::new(format!("notif_{}", self.prepared)).unwrap_or_default();
                 self.prepared = self.prepared.saturating_add(1);
                 self.connection.send_prepare(&name, sql, types)?;
                 self.connection.send_prepared(&name, values)?;
                 // who asks the same meanwhile comes behind it
-                kept.insert(sql.clone(), name);
-                preparing = Some(sql.clone());
+                kept.insert(sql, name);
+                preparing = Some(Arc::clone(sql));
             }
             _ => self.connection.send_statement(sql, types, values)?,
         }
@@ -296,7 +298,7 @@ impl Readers {
             health: Arc::clone(&self.health),
             alive_at,
             broken: false,
-            kept: self.options.prepared_statements.then(HashMap::new),
+            kept: self.options.prepared_statements.then(Kept::default),
             questions: VecDeque::new(),
             companion: None,
         })
