@@ -127,7 +127,7 @@ mod tests {
             let other = LedgerCursor::parse(&text, Ledger::Gaps);
             assert_eq!(other, Err(CursorError::OtherList));
             let list = List::of_order("o-1".to_owned());
-            assert_eq!(Cursor::parse(&text, &list), Err(CursorError::Unknown));
+            assert_eq!(Cursor::parse(&text, list.hash()), Err(CursorError::Unknown));
         }
     }
 

@@ -25,7 +25,7 @@ Examples:
 /// What a new token is.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct NewArgs {
-    /// What it allows: read, write, metrics or customer:<id>; may repeat. None implies another.
+    /// What it allows: read, write, metrics or `customer:<id>`; may repeat. None implies another.
     #[arg(long = "role", value_name = "ROLE", required = true, value_parser = role)]
     pub roles: Vec<String>,
 

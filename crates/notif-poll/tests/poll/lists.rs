@@ -150,6 +150,7 @@ fn read_by_ids(client: &mut Client, rows: &[Row]) {
 const BEGIN_MS: i64 = 1_772_366_400_000;
 
 /// Messages of one order, all over the same minute.
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of the test")]
 fn of_one_order(from: i64, count: i64) -> impl Iterator<Item = Message> {
     (from..from + count).map(|n| Message {
         timestamp_ms: Some(BEGIN_MS + (n * 7_919) % 60_000),

@@ -46,6 +46,10 @@ impl Health {
     }
 
     /// Notes how an attempt to connect ended, and tells a change: once, not at each attempt.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the server is away is measured, not recorded"
+    )]
     pub(super) fn connected(&self, outcome: Result<(), &StoreError>) {
         let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
