@@ -7,6 +7,7 @@
 mod ledger;
 mod process;
 mod requests;
+mod streams;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(crate) struct Metrics {
 pub(crate) async fn text(app: &App) -> Result<String, Problem> {
     let mut registry = Registry::with_prefix("notif");
     process::register(&mut registry, app);
+    streams::register(&mut registry, app);
     app.metrics.requests.register(&mut registry);
     ledger::register(&mut registry, app.metrics.look(app).await.as_ref());
     let mut text = String::new();

@@ -57,7 +57,7 @@ pub(super) fn register(registry: &mut Registry, app: &App) {
     );
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
+pub(super) fn gauge(registry: &mut Registry, name: &str, help: &str, value: usize) {
     let gauge = Gauge::<i64>::default();
     gauge.set(signed(value));
     registry.register(name, help, gauge);
