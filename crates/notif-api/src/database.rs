@@ -201,6 +201,7 @@ fn count(connections: u32) -> usize {
     count.min(Semaphore::MAX_PERMITS)
 }
 
-fn died() -> Problem {
+/// A task on another thread that ended without an outcome.
+pub(crate) fn died() -> Problem {
     Problem::Internal("a task died at its work".to_owned())
 }

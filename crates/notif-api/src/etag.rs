@@ -4,9 +4,11 @@
 use actix_web::http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use sha2::{Digest, Sha256};
 
-/// Digits of the hash that stand in a tag: 64 bits, for a client that compares two replies of one
+use crate::hex::hex;
+
+/// Bytes of the hash that stand in a tag: 64 bits, for a client that compares two replies of one
 /// address.
-const DIGITS: usize = 16;
+const BYTES: usize = 8;
 
 /// The tag of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,16 +18,8 @@ impl ETag {
     /// `W/"<16 hex digits of its SHA-256>"`.
     pub(crate) fn of(text: &[u8]) -> Self {
         let hash = Sha256::digest(text);
-        let mut tag = String::with_capacity(DIGITS.saturating_add(4));
-        tag.push_str("W/\"");
-        let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-        tag.extend(
-            nibbles
-                .take(DIGITS)
-                .filter_map(|nibble| char::from_digit(nibble.into(), 16)),
-        );
-        tag.push('"');
-        Self(tag)
+        let digits = hex(hash.get(..BYTES).unwrap_or_default());
+        Self(format!("W/\"{digits}\""))
     }
 
     /// As the value of a header.

@@ -17,6 +17,7 @@ mod etag;
 pub mod exit;
 mod freshness;
 mod gzip;
+mod hex;
 mod idempotency;
 mod in_flight;
 pub mod logging;

@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, SecondsFormat, Utc};
 use notif_core::notification::{Notification, NotificationDetail};
 
+use crate::hex::hex;
+
 pub(crate) mod ledger;
 pub(crate) mod timeline;
 
@@ -78,16 +80,6 @@ fn write_notification(out: &mut Vec<u8>, notification: &Notification) {
     let mut object = Object::open(out);
     object.notification(notification);
     object.close();
-}
-
-/// Bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0x0f])
-        .filter_map(digit)
-        .collect()
 }
 
 /// RFC 3339 in UTC, microseconds.

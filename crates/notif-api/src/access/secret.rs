@@ -9,6 +9,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::hex::hex;
+
 /// What each token begins with, so that people and scanners of repositories know one when they
 /// see it.
 const PREFIX: &str = "notif_";
@@ -77,17 +79,6 @@ pub(crate) fn generate_id() -> Result<String, getrandom::Error> {
     let mut id = [0; ID_BYTES];
     getrandom::fill(&mut id)?;
     Ok(hex(&id))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // writing into a string does not fail
-            write!(text, "{byte:02x}").unwrap_or_default();
-            text
-        })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use actix_web::web::{self, Data};
 use actix_web::{Error, ResponseError as _};
 
 use crate::app::App;
+use crate::database::died;
 use crate::etag::{ETag, Known};
 use crate::freshness::{self, RECORDED_THROUGH};
 use crate::gzip;
@@ -53,8 +54,7 @@ pub(crate) async fn finish<B: MessageBody + 'static>(
         match web::block(move || work.finished()).await {
             Ok(finished) => finished,
             Err(_thread_died) => {
-                let problem = Problem::Internal("a task died at its work".to_owned());
-                return Ok(response.into_response(problem.error_response()));
+                return Ok(response.into_response(died().error_response()));
             }
         }
     } else {

@@ -7,6 +7,7 @@ use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
+use crate::hex::hex;
 use crate::openapi::{parameter, schema};
 use crate::problem::{Problem, RawNotKept};
 use crate::request::parameters::Parameters;
@@ -62,7 +63,7 @@ pub(super) async fn raw(request: HttpRequest, app: Data<App>) -> Result<HttpResp
         None => Err(Problem::RawNotKept(RawNotKept {
             why,
             value_bytes: found.value_bytes,
-            value_sha256: found.value_sha256.as_deref().map(view::hex),
+            value_sha256: found.value_sha256.as_deref().map(hex),
         })),
     }
 }

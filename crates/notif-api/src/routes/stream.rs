@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use notif_core::filter::Filter;
 use notif_core::tail::Place;
 
-use super::not_allowed;
+use super::{Route, not_allowed};
 use crate::app::App;
 use crate::openapi::parameter;
 use crate::problem::Problem;
@@ -20,7 +20,9 @@ use crate::stream::{self, Connection};
 /// `GET /events/stream`: what is recorded from now on, or from where the client was. HEAD has a handler
 /// of its own: the answer to GET never ends.
 pub(super) fn service() -> impl HttpServiceFactory {
-    web::resource("/events/stream")
+    let path = "/events/stream";
+    web::resource(path)
+        .app_data(Route(path))
         .route(web::get().to(open))
         .route(web::head().to(head))
         .default_service(web::to(async || not_allowed("GET, HEAD")))

@@ -247,6 +247,8 @@ fn the_process_tells_of_itself() {
         assert!((0.0..=connections).contains(&of("connections_in_use").unwrap()));
     }
     assert_eq!(scrape.value("notif_database_requests_waiting"), Some(0.0));
+    assert_eq!(scrape.value("notif_streams_open"), Some(0.0));
+    assert_eq!(scrape.value("notif_streams_opened_total"), Some(0.0));
     assert_eq!(
         scrape.value("notif_http_replies_in_flight_bytes"),
         Some(0.0)

@@ -1,4 +1,7 @@
-//! Reads, asked by tests: run, and explained as the API's sessions plan them.
+//! Reads, asked by tests: run, and explained as the API's sessions plan them. Plans as text are in
+//! `asked/plan.rs`.
+
+pub(super) mod plan;
 
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;

@@ -187,13 +187,8 @@ mod tests {
     use notif_testbed::Postgres;
 
     use super::*;
+    use crate::store::asked::plan::explained;
     use crate::store::pool::SESSION;
-
-    #[derive(QueryableByName)]
-    struct PlanLine {
-        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-        line: String,
-    }
 
     #[test]
     fn old_keys_are_found_by_their_time() {
@@ -201,9 +196,7 @@ mod tests {
         let mut conn = database.connect().unwrap();
         conn.batch_execute(SESSION).unwrap();
         let sql = format!("EXPLAIN {}", prune_statement().replace("$1", "1000"));
-        let plan: Vec<PlanLine> = diesel::sql_query(sql).load(&mut conn).unwrap();
-        let plan: Vec<_> = plan.into_iter().map(|line| line.line).collect();
-        let plan = plan.join("\n");
+        let plan = explained(&mut conn, &sql);
         assert!(plan.contains("using idempotency_keys_created"), "{plan}");
         assert!(plan.contains("Tid Scan"), "{plan}");
         for slow in ["Sort", "Seq Scan", "Bitmap", "Join"] {

@@ -4,13 +4,8 @@ use diesel::connection::SimpleConnection;
 use notif_testbed::Postgres;
 
 use super::*;
+use crate::store::asked::plan;
 use crate::store::pool::SESSION;
-
-#[derive(QueryableByName)]
-struct PlanLine {
-    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-    line: String,
-}
 
 /// A month of polls every ten seconds, and more losses than anybody will have.
 const LEDGERS: &str = "INSERT INTO poll_runs (started_at, deadline_at, ended_at, outcome, exit_code, \
@@ -45,19 +40,11 @@ impl Ledgers {
         types: &str,
         values: &str,
     ) -> String {
-        let sql = read.unwrap().split().0.sql;
-        let prepare = match types {
-            "" => format!("PREPARE asked AS {sql}"),
-            _ => format!("PREPARE asked ({types}) AS {sql}"),
-        };
-        self.conn.batch_execute(&prepare).unwrap();
+        plan::prepare(&mut self.conn, read, types);
         let explain = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE asked";
-        let lines: Vec<PlanLine> = diesel::sql_query(format!("{explain} {values}"))
-            .load(&mut self.conn)
-            .unwrap();
+        let plan = plan::explained(&mut self.conn, &format!("{explain} {values}"));
         self.conn.batch_execute("DEALLOCATE asked").unwrap();
-        let lines: Vec<_> = lines.into_iter().map(|line| line.line).collect();
-        lines.join("\n")
+        plan
     }
 }
 

@@ -1,36 +1,9 @@
 //! Each read goes by its own index and sorts nothing, in a table that PostgreSQL knows nothing
 //! about: the plan of the first day is the one that is kept.
 
-use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
-use notif_testbed::Postgres;
-
 use super::*;
 use crate::query::List;
-use crate::store::pool::SESSION;
-
-#[derive(QueryableByName)]
-struct PlanLine {
-    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-    line: String,
-}
-
-/// The plan of a statement whose bound values have these types, as the API's sessions make it.
-fn plan<T: 'static>(read: Result<Read<T>, StoreError>, types: &[&str]) -> String {
-    let database = Postgres::shared().create_database().unwrap();
-    let mut conn = database.connect().unwrap();
-    conn.batch_execute(SESSION).unwrap();
-    let sql = read.unwrap().split().0.sql;
-    let types_text = types.join(", ");
-    conn.batch_execute(&format!("PREPARE asked ({types_text}) AS {sql}"))
-        .unwrap();
-    let nulls = vec!["NULL"; types.len()].join(", ");
-    let lines: Vec<PlanLine> = diesel::sql_query(format!("EXPLAIN EXECUTE asked ({nulls})"))
-        .load(&mut conn)
-        .unwrap();
-    let lines: Vec<_> = lines.into_iter().map(|line| line.line).collect();
-    lines.join("\n")
-}
+use crate::store::asked::plan::plan;
 
 fn assert_goes_by(index: &str, plan: &str) {
     assert!(

@@ -1,43 +1,15 @@
 //! Each statement goes by its index, sorts nothing and reads no more than it must, in a table that
 //! PostgreSQL knows nothing about.
 
-use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
-use notif_testbed::Postgres;
-
 use super::*;
-use crate::store::pool::SESSION;
+use crate::store::asked::plan;
 
-#[derive(QueryableByName)]
-struct PlanLine {
-    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-    line: String,
-}
-
-/// The plan of a statement whose bound values have these types, as the API's sessions make it.
 fn plan<T: 'static>(read: Result<Read<T>, StoreError>, types: &[&str]) -> String {
-    let database = Postgres::shared().create_database().unwrap();
-    let mut conn = database.connect().unwrap();
-    conn.batch_execute(SESSION).unwrap();
-    let sql = read.unwrap().split().0.sql;
-    let types_text = types.join(", ");
-    let prepare = match types {
-        [] => format!("PREPARE asked AS {sql}"),
-        _ => format!("PREPARE asked ({types_text}) AS {sql}"),
-    };
-    conn.batch_execute(&prepare).unwrap();
-    let nulls = vec!["NULL"; types.len()].join(", ");
-    let execute = match types {
-        [] => "EXPLAIN EXECUTE asked".to_owned(),
-        _ => format!("EXPLAIN EXECUTE asked ({nulls})"),
-    };
-    let lines: Vec<PlanLine> = diesel::sql_query(execute).load(&mut conn).unwrap();
-    let lines: Vec<_> = lines.into_iter().map(|line| line.line).collect();
+    let plan = plan::plan(read, types);
     for slow in ["Sort", "Seq Scan", "Bitmap", "Hash", "Merge"] {
-        let found = lines.iter().any(|line| line.contains(slow));
-        assert!(!found, "{slow}: {}", lines.join("\n"));
+        assert!(!plan.contains(slow), "{slow}: {plan}");
     }
-    lines.join("\n")
+    plan
 }
 
 fn assert_goes_by(plan: &str, index: &str, condition: &str) {
