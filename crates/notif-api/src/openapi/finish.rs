@@ -145,7 +145,10 @@ const LISTED: &[Told] = &[(
     "Link",
     "The address of the next page, `rel=\"next\"`; absent on the last one.",
 )];
-const RETRY: &[Told] = &[("Retry-After", "Seconds after which another attempt makes sense.")];
+const RETRY: &[Told] = &[(
+    "Retry-After",
+    "Seconds after which another attempt makes sense.",
+)];
 
 fn add_headers(response: &mut Response, headers: &[Told]) {
     for (name, description) in headers {
@@ -191,16 +194,37 @@ fn shared_answers() -> [(&'static str, (&'static str, Response)); 5] {
         ("Unchanged", ("304", unchanged)),
         (
             "BadRequest",
-            ("400", answer("The request says something that it must not; `errors` names it", &[])),
+            (
+                "400",
+                answer(
+                    "The request says something that it must not; `errors` names it",
+                    &[],
+                ),
+            ),
         ),
         (
             "Unauthorized",
-            ("401", answer("Tokens are configured, and none that is known was sent", &asks)),
+            (
+                "401",
+                answer(
+                    "Tokens are configured, and none that is known was sent",
+                    &asks,
+                ),
+            ),
         ),
-        ("Forbidden", ("403", answer("The token may not do that", &[]))),
+        (
+            "Forbidden",
+            ("403", answer("The token may not do that", &[])),
+        ),
         (
             "Unavailable",
-            ("503", answer("Not now: too much is asked, or the database does not answer", RETRY)),
+            (
+                "503",
+                answer(
+                    "Not now: too much is asked, or the database does not answer",
+                    RETRY,
+                ),
+            ),
         ),
     ]
 }

@@ -1,6 +1,9 @@
 //! What an address takes, for the document alone: it is read by `request`.
 
-#![expect(dead_code, reason = "these are described, never made: `request` reads them")]
+#![expect(
+    dead_code,
+    reason = "these are described, never made: `request` reads them"
+)]
 
 use utoipa::IntoParams;
 
@@ -40,7 +43,7 @@ path_id!(
 #[into_params(parameter_in = Path, rename_all = "camelCase")]
 pub(crate) struct NotificationId {
     /// The notification, as `notificationId` gives it.
-    #[param(format = Uuid, example = "019b8d99-70d0-8c9d-acdd-1d0000000002")]
+    #[param(format = "uuid", example = "019b8d99-70d0-8c9d-acdd-1d0000000002")]
     notification_id: String,
 }
 
@@ -49,7 +52,7 @@ pub(crate) struct NotificationId {
 #[into_params(parameter_in = Path, rename_all = "camelCase")]
 pub(crate) struct RawId {
     /// The notification, as `notificationId` gives it.
-    #[param(format = Uuid, example = "019b8d99-78a0-8c9d-acdd-1d0000000004")]
+    #[param(format = "uuid", example = "019b8d99-78a0-8c9d-acdd-1d0000000004")]
     notification_id: String,
 }
 
@@ -58,7 +61,12 @@ pub(crate) struct RawId {
 #[into_params(parameter_in = Path, rename_all = "camelCase")]
 pub(crate) struct Position {
     /// The topic.
-    #[param(min_length = 1, max_length = 255, pattern = r"^[^\x00]+$", example = "order-events")]
+    #[param(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00]+$",
+        example = "order-events"
+    )]
     topic: String,
     /// The partition.
     #[param(minimum = 0, example = 0)]

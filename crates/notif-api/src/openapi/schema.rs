@@ -8,6 +8,10 @@
     dead_code,
     reason = "these are described, never made: replies are written as text"
 )]
+#![expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the members of replies, which are told"
+)]
 
 use std::collections::BTreeMap;
 
@@ -22,7 +26,7 @@ macro_rules! with_notification {
         #[schema(rename_all = "camelCase")]
         pub(crate) struct $name {
             /// Its id, which grows with the time of the event.
-            #[schema(format = Uuid, example = "019b8d99-70d0-8c9d-acdd-1d0000000002")]
+            #[schema(format = "uuid", example = "019b8d99-70d0-8c9d-acdd-1d0000000002")]
             notification_id: String,
             /// The customer that it is about.
             #[schema(max_length = 255)]
@@ -337,7 +341,11 @@ pub(crate) struct Probe {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct Problem {
     /// Which kind of problem: `/problems/invalid-request` and the like.
-    #[schema(rename = "type", format = "uri-reference", example = "/problems/invalid-request")]
+    #[schema(
+        rename = "type",
+        format = "uri-reference",
+        example = "/problems/invalid-request"
+    )]
     kind: String,
     /// The kind in words.
     #[schema(example = "Invalid request")]

@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    correlation, customer, docs, filtered, gap, health, metrics, notification, openapi, order, record,
-    run, runner, send, stream, timeline, topic,
+    correlation, customer, docs, filtered, gap, health, metrics, notification, openapi, order,
+    record, run, runner, send, stream, timeline, topic,
 };
 use crate::openapi::{Finish, schema};
 

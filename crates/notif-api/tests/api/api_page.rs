@@ -1,8 +1,8 @@
 //! `docs/api.md`: each of its lines is run as it stands, and gives what the page shows.
 
+use std::fs;
 use std::process::Command;
 use std::time::Duration;
-use std::fs;
 
 use notif_testbed::process;
 

@@ -22,7 +22,10 @@ fn the_page_and_all_that_it_leads_to_are_served_from_here() {
     let world = World::new();
     let page = world.server.get("/docs");
     assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     let links = links(page.text());
     assert_eq!(links.len(), 4, "{links:?}");
     for link in links {
@@ -91,7 +94,12 @@ fn files_come_compressed_to_who_takes_that_and_are_kept() {
 #[test]
 fn head_tells_the_same_without_the_body() {
     let world = World::new();
-    for path in ["/docs", "/docs/start.js", "/docs/swagger-ui-5.35.0.css", "/openapi.json"] {
+    for path in [
+        "/docs",
+        "/docs/start.js",
+        "/docs/swagger-ui-5.35.0.css",
+        "/openapi.json",
+    ] {
         let get = world.server.get(path);
         let head = world.server.request("HEAD", path, &[], b"");
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
@@ -102,7 +110,12 @@ fn head_tells_the_same_without_the_body() {
 #[test]
 fn a_file_that_the_page_does_not_have_is_not_found() {
     let world = World::new();
-    for path in ["/docs/", "/docs/x", "/docs/..%2Fopenapi.json", "/docs/swagger-ui.css"] {
+    for path in [
+        "/docs/",
+        "/docs/x",
+        "/docs/..%2Fopenapi.json",
+        "/docs/swagger-ui.css",
+    ] {
         let answer = world.server.get(path);
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.json()["type"], "/problems/no-such-route", "{path}");

@@ -27,7 +27,9 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Valu
     let paths = document["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().unwrap();
-        methods.iter().map(move |(method, told)| (path, method, told))
+        methods
+            .iter()
+            .map(move |(method, told)| (path, method, told))
     })
 }
 
@@ -89,7 +91,7 @@ fn each_operation_says_what_it_is_what_it_takes_and_how_it_ends() {
         for member in ["summary", "operationId", "tags", "responses"] {
             assert!(!told[member].is_null(), "{name} has no {member}");
         }
-        assert!(ids.insert(told["operationId"].clone()), "{name}");
+        assert!(ids.insert(told["operationId"].to_string()), "{name}");
         for status in told["responses"].as_object().unwrap().keys() {
             assert_ne!(status, "default", "{name} would answer with anything");
         }

@@ -4,7 +4,14 @@
 use serde_json::Value;
 
 /// What says nothing about the shape.
-const TOLD: [&str; 6] = ["description", "example", "examples", "default", "title", "format"];
+const TOLD: [&str; 6] = [
+    "description",
+    "example",
+    "examples",
+    "default",
+    "title",
+    "format",
+];
 
 /// The schemas of a document.
 pub(super) struct Schemas<'a>(&'a Value);
@@ -15,8 +22,8 @@ impl<'a> Schemas<'a> {
     }
 
     /// The example of a schema.
-    pub(super) fn example(schema: &Value, document: Value) -> Value {
-        let there = Schemas(&document).resolved(schema)["example"].clone();
+    pub(super) fn example(&self, schema: &Value) -> Value {
+        let there = self.resolved(schema)["example"].clone();
         assert!(!there.is_null(), "{schema} has no example");
         there
     }
@@ -63,7 +70,8 @@ impl<'a> Schemas<'a> {
                     let known = &keywords["properties"];
                     let members = value.as_object();
                     *says != false
-                        || members.is_none_or(|all| all.keys().all(|name| known.get(name).is_some()))
+                        || members
+                            .is_none_or(|all| all.keys().all(|name| known.get(name).is_some()))
                 }
                 "items" => self.items_fit(value, says)?,
                 "minimum" => value.as_i64().is_none_or(|it| it >= says.as_i64().unwrap()),
