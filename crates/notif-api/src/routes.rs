@@ -48,7 +48,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/correlation/{correlationId}", correlation::story))
         .service(read("/notifications", filtered::list))
         .service(read("/notifications/{notificationId}", notification::get))
-        .service(stream::service())
+        .service(stream::service("/events/stream"))
         .service(read(
             "/notifications/{notificationId}/raw",
             notification::raw,

@@ -19,8 +19,7 @@ use crate::stream::{self, Connection};
 
 /// `GET /events/stream`: what is recorded from now on, or from where the client was. HEAD has a handler
 /// of its own: the answer to GET never ends.
-pub(super) fn service() -> impl HttpServiceFactory {
-    let path = "/events/stream";
+pub(super) fn service(path: &'static str) -> impl HttpServiceFactory {
     web::resource(path)
         .app_data(Route(path))
         .route(web::get().to(open))

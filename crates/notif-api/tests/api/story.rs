@@ -68,10 +68,12 @@ pub(crate) fn tell(world: &World) {
         notification_id::recorded(1_767_607_202_000, "order_events", 0, 0, 2),
         "the examples name this id"
     );
+    let counts = [("exit_codes", "'{0}'"), ("records", "4"), ("bytes", "1024")];
+    let ended_run = [&ended("'drained'", "0")[..], &counts].concat();
     let ledgers = [
-        drained("orders", 0, "'2026-01-05T10:05:00Z'"),
-        gap("retention"),
-        run(10, &ended("'drained'", "0")),
+        drained("order-events", 0, "'2026-01-05T10:05:00Z'"),
+        gap("retention").replace("'orders'", "'order-events'"),
+        run(10, &ended_run),
     ];
     world.sql(&(insert(&rows) + &ledgers.concat()));
 }
