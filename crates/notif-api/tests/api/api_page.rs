@@ -120,7 +120,7 @@ fn each_line_of_the_page_gives_what_it_shows() {
         let output = run(&one.command, &home);
         let (output, pattern) = (output.trim(), one.output.trim());
         if pattern.is_empty() || !fits(output, pattern) {
-            wrong += &format!("$ {}\n{output}\n\n", one.command);
+            wrong.extend(["$ ", &one.command, "\n", output, "\n\n"]);
         }
     }
     assert!(wrong.is_empty(), "these give something else:\n{wrong}");
