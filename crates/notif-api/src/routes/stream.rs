@@ -40,7 +40,7 @@ pub(super) fn service(path: &'static str) -> impl HttpServiceFactory {
 pub(super) async fn open(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let (filter, resume) = asked(&request)?;
     let connection = Connection::of(&request);
-    let body = stream::open(&app, filter, resume, connection).await?;
+    let body = stream::open(&app, filter, resume, connection, app.access.pass(&request)).await?;
     let mut response = event_stream().body(body);
     if request.version() < Version::HTTP_11 {
         // no chunks there: the response ends with its connection
