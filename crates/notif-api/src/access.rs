@@ -43,6 +43,13 @@ pub(crate) enum Caller {
     Token(String),
 }
 
+/// What a request needs, and the hash of the token that it came with.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    need: Need,
+    token: Option<SecretHash>,
+}
+
 impl Caller {
     /// Whose idempotency keys these are. No token's id has brackets.
     pub(crate) fn principal(&self) -> &str {
@@ -72,22 +79,38 @@ impl Access {
         }
     }
 
-    /// Who asks, where they may. What lasts for long (a stream) asks again from time to time, so that
-    /// a revoked token does not go on reading.
+    /// Who asks, where they may.
     pub(crate) fn check(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        self.admit(&self.pass(request))
+    }
+
+    /// What a request shows of itself: what lasts for long (a stream) asks with it again, so that a
+    /// revoked token does not read on.
+    pub(crate) fn pass(&self, request: &HttpRequest) -> Pass {
+        match self {
+            Self::Open => Pass {
+                need: Need::Nothing,
+                token: None,
+            },
+            Self::Tokens(_) => Pass {
+                need: Need::of(request),
+                token: bearer(request).map(SecretHash::of),
+            },
+        }
+    }
+
+    /// Who it is that shows this, where they may go on.
+    pub(crate) fn admit(&self, pass: &Pass) -> Result<Caller, Problem> {
         let Self::Tokens(file) = self else {
             return Ok(Caller::Anyone);
         };
-        let need = Need::of(request);
-        if need == Need::Nothing {
+        if pass.need == Need::Nothing {
             return Ok(Caller::Anyone);
         }
         let tokens = file.current();
-        let token = bearer(request)
-            .map(SecretHash::of)
-            .and_then(|hash| tokens.find(&hash))
-            .ok_or(Problem::Refused(Refusal::NoToken))?;
-        if token.roles.iter().any(|role| need.is_met_by(role)) {
+        let token = pass.token.as_ref().and_then(|hash| tokens.find(hash));
+        let token = token.ok_or(Problem::Refused(Refusal::NoToken))?;
+        if token.roles.iter().any(|role| pass.need.is_met_by(role)) {
             Ok(Caller::Token(token.id.clone()))
         } else {
             Err(Problem::Refused(Refusal::NotAllowed))

@@ -23,6 +23,7 @@ mod in_flight;
 pub mod logging;
 mod metrics;
 mod middleware;
+mod openapi;
 pub mod origins;
 mod problem;
 pub mod public_url;

@@ -2,12 +2,15 @@
 
 mod correlation;
 mod customer;
+mod described;
+mod docs;
 mod filtered;
 mod gap;
 mod health;
 mod list;
 mod metrics;
 mod notification;
+mod openapi;
 mod order;
 mod record;
 mod reply;
@@ -23,6 +26,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Responder};
 
 use crate::problem::Problem;
+
+pub(crate) use described::Described;
 
 /// The pattern of the route that a request met, within the request's `app_data`.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +48,7 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/correlation/{correlationId}", correlation::story))
         .service(read("/notifications", filtered::list))
         .service(read("/notifications/{notificationId}", notification::get))
-        .service(stream::service())
+        .service(stream::service("/events/stream"))
         .service(read(
             "/notifications/{notificationId}/raw",
             notification::raw,
@@ -52,6 +57,9 @@ pub(crate) fn table(config: &mut ServiceConfig) {
         .service(read("/topics", topic::list))
         .service(read("/gaps", gap::list))
         .service(read("/runs", run::list))
+        .service(read("/openapi.json", openapi::get))
+        .service(read("/docs", docs::page))
+        .service(read("/docs/{file}", docs::file))
         .service(write("/send-notification", send::send))
         .default_service(web::to(async || nothing_here()));
 }

@@ -37,6 +37,7 @@ use self::catch_up::Start;
 use self::client::{Client, End};
 use self::event::{Memory, ResetReason};
 use self::hand_out::Patience;
+use crate::access::Pass;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -140,12 +141,14 @@ impl Drop for Slot {
     }
 }
 
-/// Opens a stream of what `filter` shows: from `resume` on, else from now on.
+/// Opens a stream of what `filter` shows: from `resume` on, else from now on. It ends soon after `pass`
+/// is no longer good.
 pub(crate) async fn open(
     app: &Data<App>,
     filter: Filter,
     resume: Option<Place>,
     connection: Connection,
+    pass: Pass,
 ) -> Result<Body, Problem> {
     let streams = &app.streams;
     let slot = streams.slot(app)?;
@@ -174,7 +177,7 @@ pub(crate) async fn open(
             walk,
         )));
     }
-    Ok(Body::new(slot, client))
+    Ok(Body::new(slot, client, pass))
 }
 
 /// Ends all streams, and takes no new ones. Who does not take its last words soon goes without.

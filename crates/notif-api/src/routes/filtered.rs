@@ -8,6 +8,7 @@ use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
+use crate::openapi::{parameter, schema};
 use crate::problem::Problem;
 use crate::request::filter;
 use crate::request::parameters::Parameters;
@@ -16,6 +17,18 @@ use crate::view;
 /// `GET /notifications?orderId&customerId&runnerId&eventType&topic&service&correlationId&status&since&until`:
 /// the notifications that fit all that is given, newest first. A page may be short, or empty, and
 /// have a next one: it ends after looking at [`EXAMINED_MAX`] rows.
+#[utoipa::path(
+    get,
+    path = "/notifications",
+    tag = "notifications",
+    operation_id = "listNotifications",
+    summary = "What fits a filter",
+    description = "Newest first, 50 where no `limit` is given. A page ends after looking at 100,000 rows: it may be short, or empty, and yet have a next one.",
+    params(parameter::Filters, parameter::Page),
+    responses(
+        (status = 200, description = "A page of them", body = Vec<schema::Notification>),
+    ),
+)]
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let mut parameters = Parameters::with_filter(&request, &["limit", "cursor"]);
     let filter = parameters.filter();

@@ -7,11 +7,24 @@ use notif_core::store::ledger;
 
 use super::reply;
 use crate::app::App;
+use crate::openapi::{parameter, schema};
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
 use crate::view;
 
 /// `GET /gaps`: the ledger of losses, newest first.
+#[utoipa::path(
+    get,
+    path = "/gaps",
+    tag = "record",
+    operation_id = "listGaps",
+    summary = "What is known to be missing",
+    description = "The ledger of losses, newest first, 50 where no `limit` is given.",
+    params(parameter::Page),
+    responses(
+        (status = 200, description = "A page of it", body = Vec<schema::Gap>),
+    ),
+)]
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let mut parameters = Parameters::of(&request, &["limit", "cursor"]);
     let limit = parameters.limit().unwrap_or(LIMIT_DEFAULT);

@@ -8,12 +8,26 @@ use notif_core::store::notification;
 use super::reply;
 use crate::app::App;
 use crate::hex::hex;
+use crate::openapi::{parameter, schema};
 use crate::problem::{Problem, RawNotKept};
 use crate::request::parameters::Parameters;
 use crate::request::path;
 use crate::view;
 
 /// `GET /notifications/{notificationId}`.
+#[utoipa::path(
+    get,
+    path = "/notifications/{notificationId}",
+    tag = "notifications",
+    operation_id = "getNotification",
+    summary = "One notification",
+    description = "With all that is known of it.",
+    params(parameter::NotificationId),
+    responses(
+        (status = 200, description = "The notification", body = schema::NotificationDetail),
+        (status = 404, description = "There is none with this id"),
+    ),
+)]
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let id = path::notification_id(&request, 1)?;
     Parameters::of(&request, &[]).done()?;
@@ -23,6 +37,19 @@ pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResp
 }
 
 /// `GET /notifications/{notificationId}/raw`: the bytes of the message, where they are kept.
+#[utoipa::path(
+    get,
+    path = "/notifications/{notificationId}/raw",
+    tag = "notifications",
+    operation_id = "getRaw",
+    summary = "The bytes of the message",
+    description = "They are kept where `event` does not hold all of the message (`rawReason` says why).",
+    params(parameter::RawId),
+    responses(
+        (status = 200, description = "The value of the Kafka record, as it was", content_type = "application/octet-stream", body = schema::Bytes),
+        (status = 404, description = "There is no such notification, or its bytes are not kept: `valueSha256` is their hash then"),
+    ),
+)]
 pub(super) async fn raw(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let id = path::notification_id(&request, 1)?;
     Parameters::of(&request, &[]).done()?;

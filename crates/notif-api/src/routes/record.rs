@@ -6,6 +6,7 @@ use notif_core::store::notification;
 
 use super::reply;
 use crate::app::App;
+use crate::openapi::{parameter, schema};
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
 use crate::request::path;
@@ -14,6 +15,19 @@ use crate::view;
 /// `GET /records/{topic}/{partition}/{offset}`: what was recorded of this Kafka record, with all
 /// that is known of it. Of a topic that was created again, `generation` names which of its lives is
 /// meant, from 0; the newest where it is not given.
+#[utoipa::path(
+    get,
+    path = "/records/{topic}/{partition}/{offset}",
+    tag = "notifications",
+    operation_id = "getRecord",
+    summary = "What became of a Kafka record",
+    description = "The notification that was made of it, with all that is known of it.",
+    params(parameter::Position, parameter::Generation),
+    responses(
+        (status = 200, description = "The notification", body = schema::NotificationDetail),
+        (status = 404, description = "It is not recorded"),
+    ),
+)]
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let topic = path::id(&request, 1, "topic")?;
     let partition = path::number(&request, 2, "partition", i32::MAX)?;

@@ -7,11 +7,24 @@ use notif_core::store::ledger;
 
 use super::reply;
 use crate::app::App;
+use crate::openapi::{parameter, schema};
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
 use crate::view;
 
 /// `GET /runs`: the ledger of runs, newest first; the poller keeps them for 30 days.
+#[utoipa::path(
+    get,
+    path = "/runs",
+    tag = "record",
+    operation_id = "listRuns",
+    summary = "The runs of the poller",
+    description = "Newest first, 50 where no `limit` is given; they are kept for 30 days.",
+    params(parameter::Page),
+    responses(
+        (status = 200, description = "A page of them", body = Vec<schema::Run>),
+    ),
+)]
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let mut parameters = Parameters::of(&request, &["limit", "cursor"]);
     let limit = parameters.limit().unwrap_or(LIMIT_DEFAULT);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::reply;
 use crate::app::App;
 use crate::idempotency;
+use crate::openapi::{parameter, schema};
 use crate::problem::{Problem, Refusal};
 use crate::request::parameters::Parameters;
 use crate::request::{self, body, manual};
@@ -24,6 +25,43 @@ const IDEMPOTENCY_REPLAY: HeaderName = HeaderName::from_static("idempotency-repl
 ///
 /// With an `Idempotency-Key` the same request may be sent again for 24 hours, and is stored once. The
 /// answer is made of what is stored: byte for byte the first one, unless it was redacted since.
+#[utoipa::path(
+    post,
+    path = "/send-notification",
+    tag = "sending",
+    operation_id = "sendNotification",
+    summary = "Send a notification by hand",
+    description = "It is stored as one of topic `api` and type `notification.manual`. With an `Idempotency-Key` the same request may be sent again for 24 hours, and is stored once.",
+    params(parameter::IdempotencyKey),
+    request_body = schema::SendNotification,
+    responses(
+        (
+            status = 201,
+            description = "Stored, as it is shown",
+            body = schema::Notification,
+            headers(
+                ("Location" = String, description = "Where it is, `/notifications/{notificationId}`"),
+                ("Idempotency-Replay" = String, description = "`true` where the same request was answered so before"),
+            ),
+            links(
+                ("notification" = (
+                    operation_id = "getNotification",
+                    parameters(("notificationId" = "$response.body#/notificationId")),
+                )),
+                ("order" = (
+                    operation_id = "getLatestOfOrder",
+                    parameters(("orderId" = "$response.body#/orderId")),
+                )),
+            ),
+        ),
+        (status = 408, description = "The body did not arrive in time"),
+        (status = 409, description = "A request with this key is under way"),
+        (status = 410, description = "The request with this key was stored, and removed since"),
+        (status = 413, description = "The body has more than 64 KiB"),
+        (status = 415, description = "The body is no plain JSON"),
+        (status = 422, description = "The key came with another request before"),
+    ),
+)]
 pub(super) async fn send(
     request: HttpRequest,
     payload: Payload,

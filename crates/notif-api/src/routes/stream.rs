@@ -11,6 +11,7 @@ use notif_core::tail::Place;
 
 use super::{Route, not_allowed};
 use crate::app::App;
+use crate::openapi::parameter;
 use crate::problem::Problem;
 use crate::request::event_id;
 use crate::request::parameters::Parameters;
@@ -18,8 +19,7 @@ use crate::stream::{self, Connection};
 
 /// `GET /events/stream`: what is recorded from now on, or from where the client was. HEAD has a handler
 /// of its own: the answer to GET never ends.
-pub(super) fn service() -> impl HttpServiceFactory {
-    let path = "/events/stream";
+pub(super) fn service(path: &'static str) -> impl HttpServiceFactory {
     web::resource(path)
         .app_data(Route(path))
         .route(web::get().to(open))
@@ -27,10 +27,20 @@ pub(super) fn service() -> impl HttpServiceFactory {
         .default_service(web::to(async || not_allowed("GET, HEAD")))
 }
 
-async fn open(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
+#[utoipa::path(
+    get,
+    path = "/events/stream",
+    tag = "stream",
+    operation_id = "streamEvents",
+    summary = "What is recorded from now on",
+    description = "Server-sent events, each a `notification` (the object that lists have) with an `id`, in the order in which they were recorded; none is skipped. A client that connects again sends the last id as `Last-Event-ID`. Where that is not known any more, or too long ago, a `reset` comes first, and it goes on from now.",
+    params(parameter::Filters, parameter::Resume),
+    responses((status = 200, description = "It does not end", content_type = "text/event-stream", body = String)),
+)]
+pub(super) async fn open(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let (filter, resume) = asked(&request)?;
     let connection = Connection::of(&request);
-    let body = stream::open(&app, filter, resume, connection).await?;
+    let body = stream::open(&app, filter, resume, connection, app.access.pass(&request)).await?;
     let mut response = event_stream().body(body);
     if request.version() < Version::HTTP_11 {
         // no chunks there: the response ends with its connection

@@ -6,6 +6,7 @@ use notif_core::store::timeline;
 
 use super::reply;
 use crate::app::App;
+use crate::openapi::{parameter, schema};
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
 use crate::request::path;
@@ -13,6 +14,18 @@ use crate::view;
 
 /// `GET /order/{orderId}/timeline`: the order's events and those linked to it by correlation id,
 /// oldest first.
+#[utoipa::path(
+    get,
+    path = "/order/{orderId}/timeline",
+    tag = "orders",
+    operation_id = "getTimeline",
+    summary = "The story of an order across services",
+    description = "The order's notifications, and those of other services that share a correlation id with them, oldest first, at most 2,000. A correlation id that leads to other orders too brings nothing, and is named.",
+    params(parameter::OrderId),
+    responses(
+        (status = 200, description = "The story; without events where nothing names the order", body = schema::Timeline),
+    ),
+)]
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;

@@ -12,16 +12,20 @@ use actix_web::web::Bytes;
 use super::Slot;
 use super::client::{Client, End, Next};
 use super::event::{self, Event};
+use crate::access::Pass;
 
 /// The pieces that an event is handed over in. The connection copies a piece, and takes the next one
 /// only once that is nearly sent: so what waits for many clients is in memory once.
 const PIECE_BYTES: usize = 32 * 1024;
 const LAST_WORDS: &[u8] = b": the server is shutting down\n\n";
+const REVOKED: &[u8] = b": the token is not good any more\n\n";
 
 /// The body of a stream. Its place among the streams is free again when it is dropped.
 pub(crate) struct Body {
     slot: Slot,
     client: Arc<Client>,
+    pass: Pass,
+    admitted_at: Instant,
     beginning: Option<Bytes>,
     /// The event that is being sent, and what is left of its text.
     current: Option<(Arc<Event>, Bytes)>,
@@ -31,12 +35,14 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(super) fn new(slot: Slot, client: Arc<Client>) -> Self {
+    pub(super) fn new(slot: Slot, client: Arc<Client>, pass: Pass) -> Self {
         let beginning = event::beginning(&client.place());
         let keep_alive = Box::pin(sleep(slot.app.streams.options.keep_alive));
         Self {
             slot,
             client,
+            pass,
+            admitted_at: Instant::now(),
             beginning: Some(beginning),
             current: None,
             keep_alive,
@@ -52,6 +58,17 @@ impl Body {
         Some(rest.split_to(piece))
     }
 
+    /// Whether who opened it may still read. Asked as often as a sign of life is due, so that a token
+    /// that is revoked ends a silent stream as soon as a busy one.
+    fn may_go_on(&mut self) -> bool {
+        let app = &self.slot.app;
+        if self.admitted_at.elapsed() < app.streams.options.keep_alive {
+            return true;
+        }
+        self.admitted_at = Instant::now();
+        app.access.admit(&self.pass).is_ok()
+    }
+
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.ended {
             return Poll::Ready(None);
@@ -62,6 +79,10 @@ impl Body {
         if let Some(part) = self.part() {
             // an event that breaks off is none: a client waits for its empty line
             return Poll::Ready(Some(part).filter(|_| self.client.took_a_part()));
+        }
+        if !self.may_go_on() {
+            self.ended = true;
+            return Poll::Ready(Some(Bytes::from_static(REVOKED)));
         }
         let sent = self.current.take().map(|(event, _)| event);
         if sent.is_some() {

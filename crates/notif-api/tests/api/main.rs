@@ -9,12 +9,14 @@
     reason = "a test fails by panicking; clippy.toml's exceptions reach only the functions marked as tests"
 )]
 
+mod api_page;
 mod bad_requests;
 mod broken_database;
 mod compression;
 mod correlation;
 mod cors;
 mod customer;
+mod docs;
 mod etag;
 mod filtered;
 mod freshness;
@@ -28,6 +30,7 @@ mod lines;
 mod metrics;
 mod notification;
 mod odd_database;
+mod openapi;
 mod order;
 mod overload;
 mod paging;
@@ -43,6 +46,7 @@ mod security;
 mod send;
 mod server;
 mod slow_clients;
+mod story;
 mod stream;
 mod timeline;
 mod token_command;

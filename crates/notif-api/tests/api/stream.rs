@@ -10,6 +10,7 @@ mod order;
 mod process;
 mod reset;
 mod resume;
+mod revoked;
 mod shape;
 mod slots;
 

@@ -35,7 +35,7 @@ impl Tokens {
     }
 
     /// Takes the place of the file in one step.
-    fn replace(&self, text: &str) {
+    pub(crate) fn replace(&self, text: &str) {
         let beside = self.path.with_extension("new");
         fs::write(&beside, text).unwrap();
         fs::rename(&beside, &self.path).unwrap();

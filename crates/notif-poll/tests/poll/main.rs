@@ -72,6 +72,8 @@ mod resume;
 #[cfg(test)]
 mod retire;
 #[cfg(test)]
+mod schemathesis;
+#[cfg(test)]
 mod secure;
 #[cfg(test)]
 mod status;

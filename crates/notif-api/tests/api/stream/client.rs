@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Longer than anything that a test waits for.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// An event, or what is none because it has no data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
