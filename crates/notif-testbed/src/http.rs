@@ -1,4 +1,4 @@
-//! The smallest HTTP client that reads an answer of ours: one GET, one connection.
+//! The smallest HTTP client that reads an answer of ours: one request, one connection.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,18 +21,31 @@ pub struct Answer {
 
 /// Asks the server on `port` of 127.0.0.1 for `path`, which is sent as it is.
 pub fn get(port: u16, path: &str) -> Result<Answer> {
+    ask(port, &format!("GET {path}"), "", "")
+}
+
+/// Sends `body`, JSON, to `path` of the server on `port` of 127.0.0.1.
+pub fn post(port: u16, path: &str, body: &str) -> Result<Answer> {
+    let headers = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    ask(port, &format!("POST {path}"), &headers, body)
+}
+
+fn ask(port: u16, what: &str, headers: &str, body: &str) -> Result<Answer> {
     let mut server = TcpStream::connect(("127.0.0.1", port))?;
     server.set_read_timeout(Some(LIMIT))?;
     // version 1.0: the server closes at the end of the body and does not cut it into chunks
     write!(
         server,
-        "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+        "{what} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n{body}"
     )?;
     let mut bytes = Vec::new();
     server
         .read_to_end(&mut bytes)
-        .with_context(|| format!("GET {path}"))?;
-    parse(&String::from_utf8_lossy(&bytes)).with_context(|| format!("GET {path}: no HTTP answer"))
+        .with_context(|| what.to_owned())?;
+    parse(&String::from_utf8_lossy(&bytes)).with_context(|| format!("{what}: no HTTP answer"))
 }
 
 fn parse(answer: &str) -> Option<Answer> {

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use notif_core::offset::{EndOffset, LastConsumed, NextOffset};
@@ -30,6 +31,11 @@ use crate::kafka::{self, Client, settings};
 
 /// How long Kafka may take to say which topics there are.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For how long partitions that gave no answer are asked again; a round that has begun is waited for.
+const ASK_AGAIN_LIMIT: Duration = Duration::from_secs(5);
+/// And how long after their answer.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Kafka, as it was when the comparison began.
 pub(super) struct Kafka {
@@ -83,14 +89,27 @@ impl Kafka {
             .collect();
         let asked: Vec<PartitionId> = asked.into_iter().collect();
         kafka.ask_watermarks(&asked);
-        // a leader that has just changed answers the second time: the client has asked for it anew
-        let unanswered = kafka.watermarks.iter();
-        let unanswered: Vec<PartitionId> = unanswered
-            .filter(|(_, answer)| answer.is_err())
-            .map(|(id, _)| id.clone())
-            .collect();
-        kafka.ask_watermarks(&unanswered);
+        kafka.ask_again();
         Ok(kafka)
+    }
+
+    /// Asks again for what was not answered. A leader that has just changed, or a broker that has just
+    /// come back, refuses what the client knows of it (`FencedLeaderEpoch`), and the client learns
+    /// better a moment later.
+    fn ask_again(&mut self) {
+        let started = Instant::now();
+        loop {
+            let unanswered = self.watermarks.iter();
+            let unanswered: Vec<PartitionId> = unanswered
+                .filter(|(_, answer)| answer.is_err())
+                .map(|(id, _)| id.clone())
+                .collect();
+            if unanswered.is_empty() || started.elapsed() > ASK_AGAIN_LIMIT {
+                return;
+            }
+            thread::sleep(ASK_AGAIN_AFTER);
+            self.ask_watermarks(&unanswered);
+        }
     }
 
     fn ask_watermarks(&mut self, partitions: &[PartitionId]) {

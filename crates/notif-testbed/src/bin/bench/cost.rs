@@ -84,15 +84,15 @@ pub(crate) fn measure(
     report.add(Figure::Ratio {
         area: "cost",
         unit: "rows/s",
-        ours: ("drain", ours.drains),
-        baseline: ("drain of the other build", theirs.drains),
+        ours: ("drain".to_owned(), ours.drains),
+        baseline: ("drain of the other build".to_owned(), theirs.drains),
         bar: Some(DRAIN_BAR),
     });
     report.add(Figure::Ratio {
         area: "cost",
         unit: "ms",
-        ours: ("idle poll", ours.idles),
-        baseline: ("idle poll of the other build", theirs.idles),
+        ours: ("idle poll".to_owned(), ours.idles),
+        baseline: ("idle poll of the other build".to_owned(), theirs.idles),
         bar: Some(IDLE_BAR),
     });
     Ok(())

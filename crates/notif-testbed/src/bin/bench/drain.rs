@@ -67,15 +67,15 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
         report.add(Figure::Ratio {
             area: "drain",
             unit: "rows/s",
-            ours: ("notif-poll", poll.clone()),
-            baseline: (name, baseline),
+            ours: ("notif-poll".to_owned(), poll.clone()),
+            baseline: (name.to_owned(), baseline),
             bar: Some(RATIO_BAR),
         });
     }
     report.add(Figure::Value {
         area: "drain",
         unit: "MB",
-        what: "notif-poll, peak memory",
+        what: "notif-poll, peak memory".to_owned(),
         sample: memory,
         bar: Some(MEMORY_BAR),
     });

@@ -36,6 +36,17 @@ impl Sample {
         sorted
     }
 
+    /// The smallest that so many of a hundred do not pass; NaN of none.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        let sorted = self.sorted();
+        let place = sorted
+            .len()
+            .saturating_mul(percent)
+            .div_ceil(100)
+            .saturating_sub(1);
+        sorted.get(place).copied().unwrap_or(f64::NAN)
+    }
+
     /// The middle one; the mean of the middle two of an even number; NaN of none.
     pub(crate) fn median(&self) -> f64 {
         let sorted = self.sorted();
@@ -113,15 +124,15 @@ pub(crate) enum Figure {
     Ratio {
         area: &'static str,
         unit: &'static str,
-        ours: (&'static str, Sample),
-        baseline: (&'static str, Sample),
+        ours: (String, Sample),
+        baseline: (String, Sample),
         bar: Option<Bar>,
     },
     /// Ours alone; the bar is on the value.
     Value {
         area: &'static str,
         unit: &'static str,
-        what: &'static str,
+        what: String,
         sample: Sample,
         bar: Option<Bar>,
     },
@@ -140,7 +151,7 @@ impl Figure {
                 bar,
             } => {
                 let ratio = ours.1.ratios(&baseline.1);
-                let side = |(name, sample): &(&str, Sample)| {
+                let side = |(name, sample): &(String, Sample)| {
                     format!("{name}: {} {unit}", sample.shown(grouped))
                 };
                 [
@@ -347,6 +358,15 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_one_of_the_sample() {
+        let hundred = Sample((1..=100).rev().map(f64::from).collect());
+        assert_eq!(hundred.percentile(99).to_bits(), 99_f64.to_bits());
+        assert_eq!(hundred.percentile(50).to_bits(), 50_f64.to_bits());
+        assert_eq!(Sample(vec![7.0]).percentile(99).to_bits(), 7_f64.to_bits());
+        assert!(Sample::default().percentile(50).is_nan());
+    }
+
+    #[test]
     fn ratios_are_taken_round_by_round() {
         let (ours, theirs) = (Sample(vec![2.0, 9.0]), Sample(vec![1.0, 3.0]));
         assert_eq!(ours.ratios(&theirs), Sample(vec![2.0, 3.0]));
@@ -377,8 +397,8 @@ mod tests {
         let figure = Figure::Ratio {
             area: "drain",
             unit: "rows/s",
-            ours: ("poll", Sample(vec![700.0, 900.0, 800.0])),
-            baseline: ("copy", Sample(vec![1000.0, 1000.0, 1000.0])),
+            ours: ("poll".to_owned(), Sample(vec![700.0, 900.0, 800.0])),
+            baseline: ("copy".to_owned(), Sample(vec![1000.0, 1000.0, 1000.0])),
             bar: Some(Bar::AtLeast(0.8)),
         };
         let mut report = Report::new(1, 3);

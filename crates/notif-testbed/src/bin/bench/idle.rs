@@ -47,21 +47,24 @@ pub(crate) fn measure(stage: &Stage, report: &mut Report) -> Result<()> {
     report.add(Figure::Value {
         area: "idle",
         unit: "ms",
-        what: "notif-poll, whole process",
+        what: "notif-poll, whole process".to_owned(),
         sample: ours.clone(),
         bar: Some(TIME_BAR),
     });
     report.add(Figure::Ratio {
         area: "idle",
         unit: "ms",
-        ours: ("notif-poll", ours),
-        baseline: ("psql 'select 1' and a metadata client at once", simple),
+        ours: ("notif-poll".to_owned(), ours),
+        baseline: (
+            "psql 'select 1' and a metadata client at once".to_owned(),
+            simple,
+        ),
         bar: None,
     });
     report.add(Figure::Value {
         area: "idle",
         unit: "MB",
-        what: "notif-poll, peak memory",
+        what: "notif-poll, peak memory".to_owned(),
         sample: memory,
         bar: None,
     });

@@ -68,7 +68,7 @@ enum Area {
     Idle,
     /// The proof of the whole record, from PostgreSQL alone and beside Kafka
     Verify,
-    /// GET /order/{id}/latest, beside pgbench with the same statement
+    /// The API beside pgbench with the same statements, large tables, open streams
     Api,
     /// Drain and idle poll beside another build of notif-poll; only where it is named
     Cost,

@@ -46,14 +46,14 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
         report.add(Figure::Value {
             area: "verify",
             unit: "rows/s",
-            what,
+            what: what.to_owned(),
             sample: speed,
             bar: None,
         });
         report.add(Figure::Value {
             area: "verify",
             unit: "MB",
-            what: what_memory,
+            what: what_memory.to_owned(),
             sample: memory,
             bar: Some(MEMORY_BAR),
         });
