@@ -27,6 +27,8 @@ mod http;
 mod idempotency;
 mod ledger_rows;
 mod metrics;
+#[cfg(feature = "faults")]
+mod mutation;
 mod notification;
 mod odd_database;
 mod openapi;
