@@ -49,12 +49,13 @@ test: ## everything CI runs
 .PHONY: test-rust
 test-rust: ## the Rust tests alone
 	cargo test --locked --workspace
-	cargo test --locked --workspace --features notif-poll/faults --test battery
+	cargo test --locked --workspace --features notif-poll/faults,notif-api/faults --test battery
+	cargo test --locked --workspace --features notif-poll/faults,notif-api/faults --test api mutation::
 
 SECONDS ?= 300
 .PHONY: soak
 soak: fuzz-build fuzz-seeds ## random kills of polls, PostgreSQL and Kafka, and fuzzing; SECONDS=1800, SEED=1 to replay
-	SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --workspace --features notif-poll/faults --test battery -- --ignored --exact soak::soak
+	SECONDS=$(SECONDS) $(if $(SEED),SEED=$(SEED)) cargo test --locked --workspace --features notif-poll/faults,notif-api/faults --test battery -- --ignored --exact soak::soak
 	@scripts/fuzz.sh $(FUZZ_BIN) $$(($(SECONDS) / 10 + 1)) $(FUZZ_TARGETS) $(if $(SEED),-- -seed=$(SEED))
 
 .PHONY: test-shell

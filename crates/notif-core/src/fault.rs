@@ -2,7 +2,8 @@
 //!
 //! Only builds with the feature `faults` have them; in any other, both macros leave nothing behind,
 //! not even a name. What a run does at which point is chosen at run time, by `choose` in such a
-//! build: see `fault/chosen.rs`. The tests that use it are in `notif-poll/tests/battery`.
+//! build: see `fault/chosen.rs`. The tests that use it are in `notif-poll/tests/battery` and, for
+//! defects whose names begin with `api-`, in `notif-api/tests/api/mutation.rs`.
 //!
 //! * [`fault_point!`](crate::fault_point): here a run can be killed or held;
 //! * [`mutated!`](crate::mutated): is this deliberate defect switched on?

@@ -64,7 +64,13 @@ pub fn recorded_through(
     let mut earliest = None;
     for through in watched {
         let through = through?;
-        earliest = Some(earliest.map_or(through, |before: DateTime<Utc>| before.min(through)));
+        earliest = Some(earliest.map_or(through, |before: DateTime<Utc>| {
+            if crate::mutated!("api-freshness-of-the-best") {
+                before.max(through)
+            } else {
+                before.min(through)
+            }
+        }));
     }
     earliest
 }

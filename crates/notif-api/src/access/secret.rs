@@ -56,6 +56,10 @@ impl SecretHash {
 /// Takes as long wherever the two differ.
 impl ConstantTimeEq for SecretHash {
     fn ct_eq(&self, other: &Self) -> Choice {
+        if notif_core::mutated!("api-token-by-prefix") {
+            let head = |hash: &Self| hash.0.first_chunk::<2>().copied().unwrap_or_default();
+            return head(self).ct_eq(&head(other));
+        }
         self.0.ct_eq(&other.0)
     }
 }

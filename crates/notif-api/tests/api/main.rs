@@ -28,6 +28,8 @@ mod idempotency;
 mod ledger_rows;
 mod lines;
 mod metrics;
+#[cfg(feature = "faults")]
+mod mutation;
 mod notification;
 mod odd_database;
 mod openapi;

@@ -110,6 +110,8 @@ impl World {
 
     /// The same, with a configuration of the test's own.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        #[cfg(feature = "faults")]
+        crate::mutation::choose();
         let database = Postgres::shared().create_database().unwrap();
         let server = Server::start_with(&database.url(), change);
         Self { server, database }

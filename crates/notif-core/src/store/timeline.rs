@@ -26,6 +26,11 @@ use crate::timeline::{CORRELATION_IDS_MAX, EVENTS_MAX, Found, Timeline};
 /// $1 order, $2 events, $3 correlation ids, $4 bytes.
 fn statement() -> String {
     const COLUMNS: &str = row_columns!("event");
+    let is_of_another = if crate::mutated!("api-ambiguity-followed") {
+        "FALSE"
+    } else {
+        "bool_or(order_id <> $1)"
+    };
     format!(
         "WITH own AS MATERIALIZED (\
            SELECT notification_id, correlation_id, \
@@ -45,7 +50,7 @@ fn statement() -> String {
              ORDER BY notification_id DESC LIMIT $2 + 1) AS there\
          ), ambiguous AS MATERIALIZED (\
            SELECT correlation_id FROM linked GROUP BY correlation_id \
-           HAVING count(*) > $2 OR bool_or(order_id <> $1)\
+           HAVING count(*) > $2 OR {is_of_another}\
          ), events AS (\
            SELECT notification_id FROM own \
            UNION ALL \

@@ -166,12 +166,15 @@ impl Stream {
 
     /// The next event; none at the end of the stream.
     pub(super) fn event(&mut self) -> Option<Event> {
-        loop {
+        let started = Instant::now();
+        // signs of life come for ever where the event does not
+        while started.elapsed() < LIMIT {
             let event = self.block()?;
             if !event.data.is_empty() {
                 return Some(event);
             }
         }
+        panic!("no event within {LIMIT:?} after {:?}", self.last_id);
     }
 
     /// The numbers of the next rows.

@@ -103,10 +103,19 @@ const FITS: &str = "(($3 IS NULL OR order_id = $3) \
      AND ($9 IS NULL OR event_type = ANY ($9)) \
      AND ($10 IS NULL OR source_topic = ANY ($10))) IS TRUE";
 
+/// [`FITS`], but for a deliberate defect.
+fn fits() -> String {
+    if crate::mutated!("api-filter-dropped") {
+        FITS.replace("$8 IS NULL OR ", "$8 IS NULL OR TRUE OR ")
+    } else {
+        FITS.to_owned()
+    }
+}
+
 fn statement(access: Access) -> String {
     // the row at the bound may be one that is not shown: its event is not asked for
     const FOUND: &str = row_columns!("CASE WHEN fits THEN event ELSE 'null' END AS event");
-    let examined = access.rows();
+    let (examined, fits) = (access.rows(), fits());
     format!(
         "SELECT {ROW}, fits, more, bound FROM (\
            SELECT *, lead(notification_id) OVER page IS NOT NULL AS more, \
@@ -116,7 +125,7 @@ fn statement(access: Access) -> String {
                place = $11 AS bound \
              FROM (\
                SELECT *, row_number() OVER (ORDER BY notification_id DESC) AS place, \
-                 {FITS} AS fits \
+                 {fits} AS fits \
                FROM ({examined} LIMIT $11) AS examined) AS numbered \
              WHERE fits OR place = $11 \
              ORDER BY notification_id DESC LIMIT $12 + 1) AS found \
