@@ -1,5 +1,9 @@
 //! Each operation's example is sent, succeeds, and is answered in the shape that is described.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::shape::Schemas;
@@ -8,7 +12,7 @@ use crate::http::Response;
 use crate::server::World;
 use crate::story;
 
-/// What has tests of its own, since it never ends.
+/// It never ends: only its beginning is compared here.
 const ENDLESS: &str = "/events/stream";
 
 #[test]
@@ -33,6 +37,28 @@ fn each_example_is_answered_as_described() {
         sent += 1;
     }
     assert!(sent > 15, "{sent}");
+}
+
+#[test]
+fn the_stream_begins_as_described() {
+    let world = World::new();
+    let document = document(&world);
+    let described = &document["paths"][ENDLESS]["get"]["responses"]["200"];
+    let mut socket = TcpStream::connect(world.server.address()).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(socket, "GET {ENDLESS} HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(socket).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "HTTP/1.1 200 OK");
+    let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let kind = headers
+        .iter()
+        .find_map(|line| line.strip_prefix("content-type: "));
+    assert!(
+        described["content"][kind.unwrap()].is_object(),
+        "{headers:?} {described}"
+    );
 }
 
 /// Sends the example of an operation.
