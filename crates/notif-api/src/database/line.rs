@@ -28,8 +28,8 @@ use super::{LOOKS_IN_VAIN, READ_LIMIT};
 #[cfg(test)]
 mod tests;
 
-/// How many lines there are at most: with more of them each would sleep more.
-const LINES_MAX: usize = 2;
+/// How many lines there are at most.
+const LINES_MAX: usize = 4;
 /// How many questions are under way on one line.
 const DEPTH_MAX: usize = 16;
 /// A line on which nothing has moved for so long is left alone. A hundred times what a read takes.
@@ -69,9 +69,10 @@ struct Question {
 type Outcome = Result<Answer, StoreError>;
 
 impl Lines {
-    /// Lines out of so many connections; one at least is left for everything else.
+    /// Lines out of so many connections: half of them, and one at least is left for everything else.
     pub(super) fn new(connections: usize) -> Self {
-        let count = LINES_MAX.min(connections.saturating_sub(1));
+        let half = connections.div_ceil(2).min(connections.saturating_sub(1));
+        let count = LINES_MAX.min(half);
         Self {
             all: (0..count).map(|_| Line::default()).collect(),
             since: Instant::now(),
@@ -94,13 +95,12 @@ impl Lines {
         }
     }
 
-    /// Sends by the line with the fewest questions under way; by another one where that cannot be
-    /// started.
+    /// Sends by the first line that has room and can be started. Not by the one with the fewest
+    /// questions under way: many on one line cost less than a few on each, of which none keeps its
+    /// server process from going to sleep.
     fn send<T>(&self, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
         let open = |line: &&Line| line.waiting() < DEPTH_MAX;
-        let least_busy = self.all.iter().min_by_key(|line| line.waiting())?;
-        let sent = Some(least_busy).filter(open).and_then(&by);
-        sent.or_else(|| self.all.iter().filter(open).find_map(by))
+        self.all.iter().filter(open).find_map(by)
     }
 }
 

@@ -94,7 +94,7 @@ pub fn order_latest_small(order_id: &str) -> Result<Read<Option<Notification>>, 
     // constants, not values to bind
     let small = case_when(sql::<Bool>("event_bytes <= 32768"), n::event.cast::<Text>())
         .otherwise(sql::<Text>("''"));
-    let newest = read::one_of::<_, Notification, _>(&TEXT, &latest!(order_id, small))?;
+    let newest = read::one_with::<_, Notification, _>(&TEXT, &latest!(order_id, small))?;
     // no JSON text is empty
     Ok(newest.and_then(|newest| Ok(Some(newest).filter(|newest| !newest.event.is_empty()))))
 }
@@ -119,7 +119,7 @@ pub fn notification_raw(id: Uuid) -> Result<Read<NotificationRaw>, StoreError> {
 
 /// One page of a list. One statement, whose price is that of its rows.
 pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
-    let found = read::all::<_, (Notification, bool), _>(&page_statement(page))?;
+    let found = read::all_with::<_, (Notification, bool), _>(text_of(page), &page_statement(page))?;
     Ok(found.and_then(|found| {
         let last = found.last().filter(|(_, more)| *more);
         Ok(Page {
@@ -127,6 +127,44 @@ pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
             notifications: found.into_iter().map(|(row, _)| row).collect(),
         })
     }))
+}
+
+/// The texts of the pages of one kind of list. Ids, limits and places are values, and no part of them.
+struct PageTexts {
+    oldest: read::Text,
+    oldest_behind: read::Text,
+    newest: read::Text,
+    newest_behind: read::Text,
+}
+
+impl PageTexts {
+    const fn unknown() -> Self {
+        Self {
+            oldest: read::Text::unknown(),
+            oldest_behind: read::Text::unknown(),
+            newest: read::Text::unknown(),
+            newest_behind: read::Text::unknown(),
+        }
+    }
+}
+
+fn text_of(page: &PageQuery) -> &'static read::Text {
+    static OF_ORDER: PageTexts = PageTexts::unknown();
+    static OF_CUSTOMER: PageTexts = PageTexts::unknown();
+    static OF_RUNNER: PageTexts = PageTexts::unknown();
+    static OF_CORRELATION: PageTexts = PageTexts::unknown();
+    let texts = match page.list.subject {
+        Subject::Order(_) => &OF_ORDER,
+        Subject::Customer(_) => &OF_CUSTOMER,
+        Subject::Runner(_) => &OF_RUNNER,
+        Subject::Correlation(_) => &OF_CORRELATION,
+    };
+    match (page.list.direction, page.after) {
+        (Direction::OldestFirst, None) => &texts.oldest,
+        (Direction::OldestFirst, Some(_)) => &texts.oldest_behind,
+        (Direction::NewestFirst, None) => &texts.newest,
+        (Direction::NewestFirst, Some(_)) => &texts.newest_behind,
+    }
 }
 
 fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {

@@ -95,19 +95,30 @@ where
     Ok(all::<Q, U, ST>(query)?.and_then(first))
 }
 
-/// The same for a statement whose text never changes: it is made once. Each has a [`Text`] of its own.
-pub(super) fn one_of<Q, U, ST>(text: &'static Text, query: &Q) -> Result<Read<U>, StoreError>
+/// The read of all rows of a query whose text never changes: it is made once. Each has a [`Text`] of
+/// its own.
+pub(super) fn all_with<Q, U, ST>(text: &'static Text, query: &Q) -> Result<Read<Vec<U>>, StoreError>
 where
     Q: Query + QueryFragment<Pg>,
     Q::SqlType: CompatibleType<U, Pg, SqlType = ST>,
     U: FromSqlRow<ST, Pg> + 'static,
     ST: 'static,
 {
-    let all = Read {
+    Ok(Read {
         statement: Statement::of_known(query, text)?,
         understand: Box::new(|answer| rows::<U, ST>(answer)),
-    };
-    Ok(all.and_then(first))
+    })
+}
+
+/// The only row of such a query.
+pub(super) fn one_with<Q, U, ST>(text: &'static Text, query: &Q) -> Result<Read<U>, StoreError>
+where
+    Q: Query + QueryFragment<Pg>,
+    Q::SqlType: CompatibleType<U, Pg, SqlType = ST>,
+    U: FromSqlRow<ST, Pg> + 'static,
+    ST: 'static,
+{
+    Ok(all_with::<Q, U, ST>(text, query)?.and_then(first))
 }
 
 fn first<U>(rows: Vec<U>) -> Result<U, StoreError> {

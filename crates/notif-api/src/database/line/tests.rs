@@ -13,6 +13,8 @@ use super::*;
 
 const CONNECTIONS: u32 = 3;
 const LIMIT: Duration = Duration::from_secs(20);
+/// So many questions at once that the first line is full and the second one has some.
+const BOTH: usize = DEPTH_MAX + DEPTH_MAX / 2;
 
 struct World {
     lines: Lines,
@@ -62,7 +64,7 @@ impl World {
     async fn until_it_serves(&self) {
         let started = Instant::now();
         loop {
-            let answers = self.ask_often(2, Statement::sign_of_life).await;
+            let answers = self.ask_often(BOTH, Statement::sign_of_life).await;
             let is_idle = |line: &Line| line.waiting() == 0;
             if self.permits_taken() == 2 && are_good(&answers) && self.lines.all.iter().all(is_idle)
             {
@@ -156,7 +158,7 @@ fn what_is_refused_on_a_line_does_no_harm_to_what_shares_it() {
             0 | 1 => Statement::sign_of_life(),
             _ => latest(),
         };
-        let asked = (0..24).map(|place| -> Work<'_, _> { Box::pin(world.ask(question(place))) });
+        let asked = (0..BOTH).map(|place| -> Work<'_, _> { Box::pin(world.ask(question(place))) });
         let outcomes = all(asked).await;
         for (place, outcome) in outcomes.iter().enumerate() {
             match (place % 4, outcome) {
@@ -184,7 +186,7 @@ fn a_line_on_which_nothing_moves_is_left_and_comes_back() {
         let mut world = World::new().await;
         let held = world.lock();
         world.lines.patience = SLOW * 2;
-        let outcomes = world.ask_often(8, latest).await;
+        let outcomes = world.ask_often(BOTH, latest).await;
         // who waited for its statement to take too long would be refused
         assert!(outcomes.iter().all(Option::is_none));
         let stuck = world.locked_out(2).await;
@@ -196,7 +198,7 @@ fn a_line_on_which_nothing_moves_is_left_and_comes_back() {
         drop(held);
         world.until_it_serves().await;
         let _held = world.lock();
-        let asked = world.ask_often(2, latest);
+        let asked = world.ask_often(BOTH, latest);
         let seen = async {
             assert_eq!(world.locked_out(2).await, stuck, "the same connections");
             Vec::new()
@@ -219,7 +221,7 @@ fn who_has_gone_costs_nobody_anything() {
         // the drivers look
         sleep(Duration::from_millis(1)).await;
         // had they been sent nevertheless, both lines would hang
-        let others = world.ask_often(8, Statement::sign_of_life).await;
+        let others = world.ask_often(BOTH, Statement::sign_of_life).await;
         assert!(are_good(&others));
         // and here while PostgreSQL is at it
         let mut asking = Box::pin(world.ask(latest()));
@@ -230,11 +232,15 @@ fn who_has_gone_costs_nobody_anything() {
         })
         .await;
         drop(asking);
+        while world.lines.all[0].waiting() < DEPTH_MAX {
+            // not yet known to hang
+            sleep(Duration::from_millis(5)).await;
+        }
         let other = world.ask(Statement::sign_of_life()).await;
         assert!(matches!(other, Some(Ok(_))), "the other line serves");
         drop(held);
         world.until_it_serves().await;
-        let answers = world.ask_often(8, latest).await;
+        let answers = world.ask_often(BOTH, latest).await;
         assert!(are_good(&answers));
     });
 }
@@ -253,10 +259,10 @@ fn what_is_under_way_when_a_connection_ends_is_known_at_once_and_lines_begin_ane
                 Vec::new()
             };
             let works: [Work<'_, Vec<_>>; 2] =
-                [Box::pin(world.ask_often(8, latest)), Box::pin(end)];
+                [Box::pin(world.ask_often(BOTH, latest)), Box::pin(end)];
             // who waited out its patience would make this take as long
             let outcomes: Vec<_> = all(works).await.into_iter().flatten().collect();
-            assert_eq!(outcomes.len(), 8);
+            assert_eq!(outcomes.len(), BOTH);
             assert!(outcomes.iter().all(Option::is_none));
             drop(held);
             world.until_it_serves().await;
@@ -272,7 +278,7 @@ fn lines_serve_again_after_postgresql_was_restarted() {
         let world = World::of(database).await;
         world.database.server().restart().unwrap();
         world.until_it_serves().await;
-        let answers = world.ask_often(8, latest).await;
+        let answers = world.ask_often(BOTH, latest).await;
         assert!(are_good(&answers));
     });
 }
