@@ -94,12 +94,13 @@ impl Load<'_> {
         let timed = timed::run(&mut pgbench, LIMIT)?;
         let rate = read_pgbench(&timed.stdout)
             .with_context(|| format!("pgbench printed {}{}", timed.stdout, timed.stderr))?;
+        let mean_ms = 1000.0 * f64::from(self.clients) / rate;
         let mut latency = Sample::default();
         for file in fs::read_dir(logs.path())? {
             let text = fs::read_to_string(file?.path())?;
             text.lines()
                 .filter_map(time_ms)
-                .for_each(|time| latency.push(time));
+                .for_each(|time| push_as_wrk(&mut latency, time, mean_ms));
         }
         let found = Found {
             rate,
@@ -161,9 +162,24 @@ fn time_ms(line: &str) -> Option<f64> {
     Some(micros / 1000.0)
 }
 
+/// Counts a time as wrk does: one that is more than twice the mean held up questions that would have
+/// been asked meanwhile, and each of these counts with what would have been left of the wait.
+fn push_as_wrk(times: &mut Sample, time_ms: f64, mean_ms: f64) {
+    let mut left = time_ms;
+    times.push(left);
+    if left < 2.0 * mean_ms {
+        return;
+    }
+    while left - mean_ms > mean_ms {
+        left -= mean_ms;
+        times.push(left);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Found, read_pgbench, read_wrk, time_ms};
+    use super::{Found, push_as_wrk, read_pgbench, read_wrk, time_ms};
+    use crate::figure::Sample;
 
     #[test]
     fn what_wrk_prints_is_read() {
@@ -186,6 +202,22 @@ mod tests {
             Some(31000.5_f64.to_bits())
         );
         assert_eq!(read_pgbench(&good.replace(": 0 (", ": 7 (")), None);
+    }
+
+    #[test]
+    fn a_long_wait_counts_for_those_that_it_held_up() {
+        let counted = |times: &[f64]| {
+            let mut sample = Sample::default();
+            for time in times {
+                push_as_wrk(&mut sample, *time, 1.0);
+            }
+            sample
+        };
+        let mut expected = Sample::default();
+        for time in [1.5, 4.5, 3.5, 2.5, 1.5] {
+            expected.push(time);
+        }
+        assert_eq!(counted(&[1.5, 4.5]), expected);
     }
 
     #[test]

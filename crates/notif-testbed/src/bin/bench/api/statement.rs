@@ -32,10 +32,14 @@ pub(super) fn logged(log: &str) -> Vec<Logged> {
             });
         } else if let Some(list) = told
             .strip_prefix("DETAIL:  ")
-            .and_then(|detail| detail.split_once("arameters: "))
+            // one or the other, by the version of PostgreSQL
+            .and_then(|detail| {
+                let known = ["parameters: ", "Parameters: "];
+                known.into_iter().find_map(|name| detail.strip_prefix(name))
+            })
             && let Some(last) = all.iter_mut().rfind(|one| one.process == process)
         {
-            last.parameters = parameters(list.1);
+            last.parameters = parameters(list);
         }
     }
     all
