@@ -156,9 +156,9 @@ fn a_connection_that_breaks_in_the_commit_leaves_the_outcome_open() {
     let hold =
         "BEGIN; UPDATE recorder_state SET commit_seq = commit_seq; SELECT pg_sleep(60); COMMIT";
     let mut holder = psql(&database, hold).spawn().unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'notif-api' \
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'notif-api' \
                    AND wait_event_type = 'Lock'";
-    let holding = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let holding = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
     let until = |question: &str| {
         wait_for(question, Duration::from_secs(10), || {
             (sql(&database, question) == "1").then_some(())
@@ -201,7 +201,7 @@ fn a_table_that_is_locked_is_503_in_bounded_time() {
     world.sql(&Row::new(1).text("order_id", "o-1").insert());
     let lock = "BEGIN; LOCK TABLE notifications; SELECT pg_sleep(60); COMMIT";
     let mut holder = psql(&world.database, lock).spawn().unwrap();
-    let locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+    let locked = "SELECT count(*) FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'AccessExclusiveLock' AND granted \
                   AND relation = 'notifications'::regclass";
     wait_for("the lock", Duration::from_secs(10), || {
         (world.sql(locked) == "1").then_some(())
@@ -226,7 +226,7 @@ fn a_table_that_is_locked_is_503_in_bounded_time() {
     );
     // ending psql does not end its statement
     world.sql(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
     );
     holder.wait().unwrap();
     assert_eq!(world.server.get("/order/o-1").status, 200);
@@ -236,7 +236,7 @@ fn a_table_that_is_locked_is_503_in_bounded_time() {
 fn readers(world: &World) -> String {
     world.sql(
         "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity \
-         WHERE application_name = 'notif-api' AND query NOT LIKE '%recorder_state%'",
+         WHERE datname = current_database() AND application_name = 'notif-api' AND query NOT LIKE '%recorder_state%'",
     )
 }
 
@@ -272,8 +272,8 @@ fn a_client_that_goes_away_costs_no_connection() {
     let before = readers(&world);
     let lock = "BEGIN; LOCK TABLE notifications; SELECT pg_sleep(60)";
     let mut holder = psql(&world.database, lock).spawn().unwrap();
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let waiting = "SELECT count(*) FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT granted";
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
     let seen = |what: &str, count: &str| {
         wait_for(what, Duration::from_secs(10), || {
             (world.sql(what) == count).then_some(())
@@ -288,7 +288,7 @@ fn a_client_that_goes_away_costs_no_connection() {
     seen(waiting, "1");
     drop(client);
     world.sql(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
     );
     holder.wait().unwrap();
     assert_eq!(world.server.get("/order/o-1").status, 200);

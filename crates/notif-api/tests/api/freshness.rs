@@ -120,7 +120,7 @@ fn no_request_waits_for_it_and_an_older_value_stays_true() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'notif-api' \
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'notif-api' \
                    AND wait_event_type = 'Lock'";
     wait_for("a look that waits", LIMIT, || {
         world.server.get("/order/o-1");
@@ -140,7 +140,7 @@ fn no_request_waits_for_it_and_an_older_value_stays_true() {
         "{:?}",
         started.elapsed()
     );
-    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()");
+    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'BEGIN; LOCK%' AND pid <> pg_backend_pid()");
     holder.wait().unwrap();
 }
 

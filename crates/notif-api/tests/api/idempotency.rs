@@ -313,7 +313,7 @@ fn a_commit_that_was_cut_off_and_lost_is_made_good_by_sending_again() {
     sql(
         &database,
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
-         WHERE application_name = 'notif-api' AND wait_event_type = 'Lock'",
+         WHERE datname = current_database() AND application_name = 'notif-api' AND wait_event_type = 'Lock'",
     );
     drop(held);
     proxy.restore();

@@ -277,7 +277,7 @@ fn it_serves_without_a_database_and_says_why_it_is_not_ready() {
 fn lock(database: &TestDatabase, seconds: f64) -> Child {
     let lock = format!("BEGIN; LOCK TABLE notifications; SELECT pg_sleep({seconds}); COMMIT");
     let holder = psql(database, &lock).stdout(Stdio::null()).spawn().unwrap();
-    let locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+    let locked = "SELECT count(*) FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'AccessExclusiveLock' AND granted \
                   AND relation = 'notifications'::regclass";
     wait_for("the lock", LIMIT, || {
         (sql(database, locked) == "1").then_some(())
@@ -298,7 +298,7 @@ fn told_to_stop_it_answers_what_was_asked_and_takes_nothing_new() {
     let (answer, (code, log), took) = std::thread::scope(|scope| {
         let asked = scope
             .spawn(move || http::request(address, "GET", "/order/o-1/latest", &[], b"").unwrap());
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'notif-api' \
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'notif-api' \
                        AND wait_event_type = 'Lock'";
         wait_for("a request that waits", LIMIT, || {
             (sql(&database, waiting) == "1").then_some(())

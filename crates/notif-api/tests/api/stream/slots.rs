@@ -88,7 +88,7 @@ fn a_client_that_vanishes_before_the_first_byte_frees_its_place() {
     let mut socket = TcpStream::connect(world.server.address()).unwrap();
     let request = format!("GET /events/stream?lastEventId={id} HTTP/1.1\r\nhost: test\r\n\r\n");
     socket.write_all(request.as_bytes()).unwrap();
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    let waiting = "SELECT count(*) FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT granted";
     wait_until("a read waits", LIMIT, || {
         world.database.number(waiting).unwrap() > 0
     })
