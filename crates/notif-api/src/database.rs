@@ -30,13 +30,6 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 /// An answer beyond this many bytes is made into a reply on a thread of its own: the HTTP thread has
 /// others to serve meanwhile. Below, the hand-over takes longer than the work.
 const LARGE: usize = 64 * 1024;
-/// How often libpq has to look although its socket is empty, before that is waited for.
-///
-/// Over TLS, OpenSSL takes a whole record off the socket, up to 16 KiB, and libpq takes of it what it
-/// has room for, at least 8 KiB. The rest is in no socket that could be waited for. PostgreSQL itself
-/// never ends an answer with such a record, but what stands between us and it may (stunnel, a pooler, a
-/// cloud's proxy): then the second look finds the rest.
-const LOOKS_IN_VAIN: u32 = 2;
 /// How long a write may take once it is its turn.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one answer about the database's health is good for: probes must not be a load.

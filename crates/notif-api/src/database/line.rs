@@ -22,8 +22,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::socket::Socket;
-use super::{LOOKS_IN_VAIN, READ_LIMIT};
+use super::READ_LIMIT;
+use super::socket::{Socket, looks_in_vain_max};
 
 #[cfg(test)]
 mod tests;
@@ -318,12 +318,7 @@ fn hand_out(
     sent: &mut VecDeque<Sent>,
     load: &Load,
 ) -> Option<Wait> {
-    // as in `question.rs`: without encryption the socket tells all
-    let allowed = if reader.is_encrypted() {
-        LOOKS_IN_VAIN
-    } else {
-        1
-    };
+    let allowed = looks_in_vain_max(reader);
     let mut wait = Wait::Read;
     let mut looks_in_vain = 0_u32;
     while looks_in_vain < allowed && !sent.is_empty() {

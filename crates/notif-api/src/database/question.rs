@@ -9,8 +9,8 @@ use notif_core::store::read::Statement;
 use notif_core::store::{Answer, Pool, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::socket::Socket;
-use super::{LOOKS_IN_VAIN, READ_LIMIT};
+use super::READ_LIMIT;
+use super::socket::{Socket, looks_in_vain_max};
 
 /// How long to look away while the pool has no connection ready: it is making one.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -104,12 +104,7 @@ async fn answer(reader: &mut Reader, mut wait: Wait) -> Result<Answer, StoreErro
     loop {
         let changed = socket.changed(wait).await;
         changed.map_err(|error| cannot_wait(&error))?;
-        // without encryption the socket tells all
-        let allowed = if reader.is_encrypted() {
-            LOOKS_IN_VAIN
-        } else {
-            1
-        };
+        let allowed = looks_in_vain_max(reader);
         let mut looks_in_vain = 0;
         while looks_in_vain < allowed {
             match reader.advance()? {

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "the one call that tokio cannot check for us")]
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -38,6 +39,16 @@ impl Socket {
         }
     }
 
+    /// Leaves it with the connection.
+    pub(super) fn keep(self: Box<Self>, reader: &mut Reader) {
+        *reader.companion() = Some(self);
+    }
+
+    /// Waits until it is worth a look, and takes note: what is told once is not told again.
+    pub(super) async fn changed(&self, wait: Wait) -> io::Result<()> {
+        poll_fn(|cx| self.poll_changed(cx, wait)).await
+    }
+
     /// The same for a caller that polls, which waits for other things as well.
     pub(super) fn poll_changed(&self, cx: &mut Context<'_>, wait: Wait) -> Poll<io::Result<()>> {
         if wait == Wait::ReadOrWrite
@@ -47,21 +58,6 @@ impl Socket {
         }
         let ready = self.registered.poll_read_ready(cx);
         ready.map(|ready| ready.map(|mut guard| guard.clear_ready()))
-    }
-
-    /// Leaves it with the connection.
-    pub(super) fn keep(self: Box<Self>, reader: &mut Reader) {
-        *reader.companion() = Some(self);
-    }
-
-    /// Waits until it is worth a look, and takes note: what is told once is not told again.
-    pub(super) async fn changed(&self, wait: Wait) -> io::Result<()> {
-        let interest = match wait {
-            Wait::Read => Interest::READABLE,
-            Wait::ReadOrWrite => Interest::READABLE | Interest::WRITABLE,
-        };
-        self.registered.ready(interest).await?.clear_ready();
-        Ok(())
     }
 
     /// Does it hold something still? The kernel tells of a change only: to wait for one while libpq
@@ -83,4 +79,14 @@ fn register(socket: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // which the registration holds a part, keeps it open.
     let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
     registered.map_err(|error| error.into_parts().1)
+}
+
+/// How often libpq has to look although its socket is empty, before that is waited for.
+///
+/// Without encryption the socket tells all. Over TLS, OpenSSL takes a whole record off the socket, up to
+/// 16 KiB, and libpq takes of it what it has room for, at least 8 KiB. The rest is in no socket that could
+/// be waited for. PostgreSQL itself never ends an answer with such a record, but what stands between us and
+/// it may (stunnel, a pooler, a cloud's proxy): then the second look finds the rest.
+pub(super) fn looks_in_vain_max(reader: &Reader) -> u32 {
+    if reader.is_encrypted() { 2 } else { 1 }
 }

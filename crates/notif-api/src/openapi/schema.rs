@@ -15,8 +15,11 @@
 
 use std::collections::BTreeMap;
 
+use notif_core::event;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A struct with the members of a notification, and with those that are given.
 macro_rules! with_notification {
@@ -128,24 +131,22 @@ pub(crate) enum Status {
     Redacted,
 }
 
-/// What stands against showing the whole message as `event`.
-#[derive(ToSchema)]
-#[schema(rename_all = "kebab-case")]
-pub(crate) enum RawReason {
-    NotUtf8,
-    NotJson,
-    Empty,
-    SchemaRegistry,
-    ByteOrderMark,
-    BinaryData,
-    NulCharacter,
-    LoneSurrogate,
-    DuplicateKeys,
-    NumberRange,
-    TooDeep,
-    TooLarge,
-    RefusedByDatabase,
+/// What stands against showing the whole message as `event`: the reasons that there are.
+pub(crate) struct RawReason;
+
+impl PartialSchema for RawReason {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "What stands against showing the whole message as `event`.",
+            ))
+            .enum_values(Some(event::RawReason::ALL.map(event::RawReason::as_str)))
+            .into()
+    }
 }
+
+impl ToSchema for RawReason {}
 
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

@@ -58,6 +58,20 @@ impl<T: 'static> Read<T> {
     }
 }
 
+impl<T> Read<Vec<T>> {
+    /// The read of all rows of a statement whose columns are of type `ST`.
+    fn of_rows<ST>(statement: Statement) -> Self
+    where
+        T: FromSqlRow<ST, Pg> + 'static,
+        ST: 'static,
+    {
+        Self {
+            statement,
+            understand: Box::new(|answer| rows::<T, ST>(answer)),
+        }
+    }
+}
+
 /// The read of all rows of a query.
 pub(super) fn all<Q, U, ST>(query: &Q) -> Result<Read<Vec<U>>, StoreError>
 where
@@ -66,10 +80,7 @@ where
     U: FromSqlRow<ST, Pg> + 'static,
     ST: 'static,
 {
-    Ok(Read {
-        statement: Statement::of(query)?,
-        understand: Box::new(|answer| rows::<U, ST>(answer)),
-    })
+    Statement::of(query).map(Read::of_rows::<ST>)
 }
 
 /// The read of all rows of a statement that is written as text, whose columns are of type `ST`.
@@ -78,10 +89,7 @@ where
     U: FromSqlRow<ST, Pg> + 'static,
     ST: 'static,
 {
-    Ok(Read {
-        statement: Statement::of(statement)?,
-        understand: Box::new(|answer| rows::<U, ST>(answer)),
-    })
+    Statement::of(statement).map(Read::of_rows::<ST>)
 }
 
 /// The read of the only row of a query.
@@ -104,10 +112,7 @@ where
     U: FromSqlRow<ST, Pg> + 'static,
     ST: 'static,
 {
-    Ok(Read {
-        statement: Statement::of_known(query, text)?,
-        understand: Box::new(|answer| rows::<U, ST>(answer)),
-    })
+    Statement::of_known(query, text).map(Read::of_rows::<ST>)
 }
 
 /// The only row of such a query.
