@@ -55,11 +55,11 @@ fn fits(text: &str, pattern: &str) -> bool {
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap()) else {
         return false;
     };
-    let Some(last) = pattern.rsplit_once(LEFT_OUT).map(|(_, last)| last) else {
+    let behind: Vec<_> = parts.collect();
+    let Some((last, inner)) = behind.split_last() else {
         return rest.is_empty();
     };
-    let inner: Vec<_> = parts.collect();
-    for part in &inner[..inner.len() - 1] {
+    for part in inner {
         match rest.split_once(part) {
             Some((_, behind)) => rest = behind,
             None => return false,

@@ -47,7 +47,7 @@ pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result
 fn beside_pgbench(stage: &Stage, rounds: u32, report: &mut Report) -> Result<()> {
     let (database, numbered) = numbered_rows(stage)?;
     let questions = question::all(stage, &database, &numbered)?;
-    let api = Api::start(stage, &database, &[])?;
+    let api = Api::start(stage, &database)?;
     for question in &questions {
         heading(&format!("api: {}", question.name));
         for clients in CLIENTS {
@@ -228,13 +228,12 @@ struct Api {
 }
 
 impl Api {
-    fn start(stage: &Stage, database: &TestDatabase, settings: &[(&str, &str)]) -> Result<Self> {
+    fn start(stage: &Stage, database: &TestDatabase) -> Result<Self> {
         let port = free_port()?;
         let mut command = stage.program("notif-api", database);
         command
             .env("HOST", "127.0.0.1")
-            .env("PORT", port.to_string())
-            .envs(settings.iter().copied());
+            .env("PORT", port.to_string());
         let service = Service::start(&command)?;
         service.wait_until_ready(LIMIT, || {
             http::get(port, "/readyz").is_ok_and(|answer| answer.status == 200)

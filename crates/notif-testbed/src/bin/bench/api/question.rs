@@ -86,7 +86,7 @@ pub(super) fn all(
         "ALTER SEQUENCE batches_batch_id_seq RESTART {BATCH_ID}"
     ))?;
     // its connections are logged; those of the measured one, which begins later, are not
-    let api = Api::start(stage, database, &[])?;
+    let api = Api::start(stage, database)?;
     let mut questions = Vec::new();
     for read in &reads {
         questions.push(read_question(stage, &api, read)?);

@@ -26,10 +26,7 @@ const ASKED: i64 = 200;
 pub(super) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result<()> {
     heading("api: pages of a customer with 200,000 rows; a million rows beside 10,000");
     let (small, large) = (filled(stage, SMALL)?, filled(stage, LARGE)?);
-    let (small_api, large_api) = (
-        Api::start(stage, &small, &[])?,
-        Api::start(stage, &large, &[])?,
-    );
+    let (small_api, large_api) = (Api::start(stage, &small)?, Api::start(stage, &large)?);
     pages(stage, &large, &large_api, rounds, report)?;
     for (name, around) in [
         ("order-latest", ["/order/", "/latest"]),

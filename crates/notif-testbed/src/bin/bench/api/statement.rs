@@ -133,14 +133,11 @@ pub(super) fn script(
             let place = place.saturating_add(1);
             let by = match value {
                 None => "NULL".to_owned(),
-                Some(value) if replaced.contains_key(value) => {
-                    replaced.get(value).cloned().unwrap_or_default()
-                }
-                Some(value) => {
+                Some(value) => replaced.get(value).cloned().unwrap_or_else(|| {
                     let name = format!("p{number}_{place}");
                     variables.push(format!("{name}={value}"));
                     format!(":{name}")
-                }
+                }),
             };
             text = text.replace(&format!("${place}"), &by);
         }

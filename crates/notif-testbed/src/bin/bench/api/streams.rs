@@ -62,7 +62,7 @@ fn names(database: &TestDatabase, column: &str) -> Result<Vec<String>> {
 /// A backlog, recorded while an API serves; rows a second.
 fn drain(stage: &Stage, customers: &[String], are_open: bool) -> Result<f64> {
     let database = stage.fresh_database()?;
-    let api = Api::start(stage, &database, &[])?;
+    let api = Api::start(stage, &database)?;
     let streams = Streams::open(&api, if are_open { customers } else { &[] })?;
     let timed = stage.drain(&database)?;
     streams.end(are_open)?;
@@ -74,7 +74,7 @@ fn readers(stage: &Stage, customers: &[String], rounds: u32, report: &mut Report
     let database = stage.fresh_database()?;
     stage.drain(&database)?;
     super::settle(&database)?;
-    let api = Api::start(stage, &database, &[])?;
+    let api = Api::start(stage, &database)?;
     let paths: Vec<String> = names(&database, "order_id")?
         .into_iter()
         .map(|order| format!("/order/{order}/latest"))
