@@ -184,6 +184,7 @@ fn walk(world: &World, path: &str, between: &mut impl FnMut()) -> Vec<String> {
     let (base, query) = path.split_once('?').unwrap();
     let mut query = format!("?{query}");
     let mut ids = Vec::new();
+    let mut followed = BTreeSet::new();
     loop {
         let page = world.server.get(&format!("{base}{query}"));
         ids.extend(page.ids());
@@ -191,6 +192,10 @@ fn walk(world: &World, path: &str, between: &mut impl FnMut()) -> Vec<String> {
             Some(next) => query = next,
             None => return ids,
         }
+        assert!(
+            followed.insert(query.clone()),
+            "the pages go round: {query}"
+        );
         between();
     }
 }

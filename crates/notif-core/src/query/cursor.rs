@@ -49,12 +49,6 @@ pub enum CursorError {
 impl Cursor {
     /// The place after `id` in `list`.
     pub fn new(list: ListHash, id: Uuid) -> Self {
-        let id = if crate::mutated!("api-cursor-drops-ties") {
-            // the millisecond alone
-            Uuid::from_u128((id.as_u128() >> 80) << 80)
-        } else {
-            id
-        };
         let mut bytes = [0; CURSOR_BYTES];
         let parts = [CURSOR_VERSION]
             .into_iter()

@@ -167,6 +167,16 @@ fn text_of(page: &PageQuery) -> &'static read::Text {
     }
 }
 
+/// A deliberate defect: a page that goes on behind all rows of the same millisecond.
+fn behind_ties(id: Uuid, direction: Direction) -> Option<Uuid> {
+    const BELOW_THE_MILLISECOND: u128 = u128::MAX >> 48;
+    let bits = match direction {
+        Direction::OldestFirst => id.as_u128() | BELOW_THE_MILLISECOND,
+        Direction::NewestFirst => id.as_u128() & !BELOW_THE_MILLISECOND,
+    };
+    crate::mutated!("api-cursor-drops-ties").then(|| Uuid::from_u128(bits))
+}
+
 fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
     let mut rows = n::notifications
         .select((columns!(n::event), n::event_bytes))
@@ -180,7 +190,10 @@ fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
         Subject::Runner(id) => rows.filter(n::runner_id.eq(id)),
         Subject::Correlation(id) => rows.filter(n::correlation_id.eq(id)),
     };
-    rows = match (page.list.direction, page.after) {
+    let after = page
+        .after
+        .map(|id| behind_ties(id, page.list.direction).unwrap_or(id));
+    rows = match (page.list.direction, after) {
         (Direction::OldestFirst, Some(id)) => rows.filter(n::notification_id.gt(id)),
         (Direction::NewestFirst, Some(id)) => rows.filter(n::notification_id.lt(id)),
         (_, None) => rows,
