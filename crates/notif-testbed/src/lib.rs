@@ -8,6 +8,7 @@
 //! - [`exact`]: JSON values that are compared without rounding;
 //! - [`fuzz_input`]: a message as the bytes that a fuzzer changes;
 //! - [`hostile`]: messages that break recorders;
+//! - [`mutation`]: trying deliberate defects;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
 //! - [`rebuild`]: a message put together again from its row;
@@ -27,6 +28,7 @@ pub mod hostile;
 pub mod http;
 pub mod kafka;
 mod maven;
+pub mod mutation;
 mod port;
 pub mod postgres;
 pub mod process;

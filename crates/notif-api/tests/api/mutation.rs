@@ -3,10 +3,12 @@
 //! `faults`.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Mutex, Once};
-use std::{env, fs, thread};
+use std::sync::Once;
+
+use notif_testbed::mutation::{names_below, try_all};
 
 struct Mutation {
     /// As `NOTIF_MUTATION` has it.
@@ -67,24 +69,7 @@ fn run(tests: &[&str], mutation: &str) -> Output {
 
 #[test]
 fn every_deliberate_defect_is_caught_by_the_test_that_is_named_for_it() {
-    let next = Mutex::new(MUTATIONS.iter());
-    let wrong = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let mutation = next.lock().unwrap().next();
-                    let Some(mutation) = mutation else {
-                        return;
-                    };
-                    if let Err(problem) = try_one(mutation) {
-                        wrong.lock().unwrap().push(problem);
-                    }
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().unwrap();
+    let wrong = try_all(&MUTATIONS, AT_ONCE, try_one);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -126,22 +111,10 @@ fn every_defect_in_the_sources_is_in_the_table() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = BTreeSet::new();
     for name in ["notif-core", "notif-api"] {
-        collect(&crates.join(name).join("src"), &mut found);
+        found.extend(names_below(&crates.join(name).join("src")).unwrap());
     }
+    // the others are caught by the battery
+    found.retain(|name| name.starts_with("api-"));
     let known = MUTATIONS.map(|mutation| mutation.name.to_owned());
     assert_eq!(found, known.into());
-}
-
-/// The names in all `mutated!("api-...")` below a folder; the others are the battery's.
-fn collect(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-            continue;
-        }
-        let source = fs::read_to_string(&path).unwrap();
-        let names = source.split("mutated!(\"api-").skip(1);
-        found.extend(names.map(|rest| format!("api-{}", rest.split('"').next().unwrap())));
-    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
-use std::thread;
 use std::time::Instant;
+
+use notif_testbed::mutation::{names_below, try_all};
 
 use crate::promise;
 use crate::tell::tell;
@@ -62,24 +62,9 @@ fn every_deliberate_defect_is_caught_by_the_check_that_is_named_for_it() {
         .iter()
         .flat_map(|mutation| [(mutation, true), (mutation, false)])
         .collect();
-    let next = Mutex::new(trials.into_iter());
-    let wrong = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let trial = next.lock().unwrap().next();
-                    let Some((mutation, is_on)) = trial else {
-                        return;
-                    };
-                    if let Err(problem) = try_one(mutation, is_on) {
-                        wrong.lock().unwrap().push(problem);
-                    }
-                }
-            });
-        }
+    let wrong = try_all(trials, AT_ONCE, |(mutation, is_on)| {
+        try_one(mutation, is_on)
     });
-    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     tell(&format!(
         "mutations: {} of {} caught, in {:.0} s",
@@ -118,25 +103,11 @@ fn every_defect_in_the_sources_is_in_the_table() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = BTreeSet::new();
     for name in ["notif-core", "notif-poll"] {
-        collect(&crates.join(name).join("src"), &mut found);
+        found.extend(names_below(&crates.join(name).join("src")).unwrap());
     }
     // those are caught by the tests of notif-api
     found.retain(|name| !name.starts_with("api-"));
     let mut known: BTreeSet<String> = MUTATIONS.iter().map(|m| m.name.to_owned()).collect();
     known.insert(HARMLESS.to_owned());
     assert_eq!(found, known);
-}
-
-/// The names in all `mutated!("...")` below a folder.
-fn collect(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else {
-            let source = std::fs::read_to_string(&path).unwrap();
-            let uses = source.split("mutated!(\"").skip(1);
-            found.extend(uses.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
-        }
-    }
 }
