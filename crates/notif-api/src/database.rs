@@ -30,6 +30,11 @@ const READ_LIMIT: Duration = Duration::from_secs(5);
 /// An answer beyond this many bytes is made into a reply on a thread of its own: the HTTP thread has
 /// others to serve meanwhile. Below, the hand-over takes longer than the work.
 const LARGE: usize = 64 * 1024;
+/// How many lines there are for rows at most, and how many questions are under way on each.
+const ROW_LINES_MAX: usize = 4;
+const ROWS_DEPTH: usize = 16;
+/// How many questions are under way on the line for pages.
+const PAGES_DEPTH: usize = 64;
 /// How long a write may take once it is its turn.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one answer about the database's health is good for: probes must not be a load.
@@ -62,7 +67,8 @@ pub(crate) struct Database {
     pool: Pool,
     connections: usize,
     writers: usize,
-    lines: Lines,
+    rows: Lines,
+    pages: Lines,
     reading: Arc<Semaphore>,
     writing: Arc<Semaphore>,
     queue: Semaphore,
@@ -80,17 +86,16 @@ impl Database {
             writers: writers.saturating_add(1),
             prepared_statements,
         });
+        // a pooler hands out another server connection with each transaction: what it makes of
+        // several under way is not ours to find out
+        let to_share = if prepared_statements { connections } else { 0 };
+        let (rows, pages) = lines(count(to_share));
         Self {
             pool,
             connections: count(connections),
             writers: count(writers),
-            // a pooler hands out another server connection with each transaction: what it makes of
-            // several under way is not ours to find out
-            lines: Lines::new(if prepared_statements {
-                count(connections)
-            } else {
-                0
-            }),
+            rows: Lines::new(rows, ROWS_DEPTH),
+            pages: Lines::new(pages, PAGES_DEPTH),
             reading: permits(connections),
             writing: permits(writers),
             queue: Semaphore::new(QUEUE_MAX),
@@ -120,14 +125,30 @@ impl Database {
         self.read_alone(&statement, understand).await
     }
 
-    /// The same for a question whose answer is small and soon there: it shares a connection.
-    pub(crate) async fn read_small<T: Send + 'static>(
+    /// The same for one row whose key is known, where it is small: it shares a connection.
+    pub(crate) async fn read_small_row<T: Send + 'static>(
         &self,
+        read: Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        self.read_by(&self.rows, read).await
+    }
+
+    /// The same for a page, where it is small and has few rows.
+    pub(crate) async fn read_small_page<T: Send + 'static>(
+        &self,
+        read: Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        self.read_by(&self.pages, read).await
+    }
+
+    async fn read_by<T: Send + 'static>(
+        &self,
+        lines: &Lines,
         read: Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
         let (statement, understand) = read?.split();
         let statement = Arc::new(statement);
-        let asking = self.lines.ask(&self.pool, &self.reading, &statement);
+        let asking = lines.ask(&self.pool, &self.reading, &statement);
         match asking.await {
             Some(outcome) => Ok(understand(&outcome?)?),
             None => self.read_alone(&statement, understand).await,
@@ -219,6 +240,18 @@ impl Database {
             Err(_elapsed) => Err(Problem::Busy(WAITING)),
         }
     }
+}
+
+/// How many lines there are for rows, and how many for pages, where there are so many connections: half
+/// of them are lines for rows, and one at least is left for everything else.
+///
+/// There is one line for pages and no more. A page keeps its server process and the HTTP thread busy for
+/// long enough that a second line wins little, and where there are not more processors than lines its
+/// few questions wait for the processor: 99 of 100 pages then take twice as long.
+fn lines(connections: usize) -> (usize, usize) {
+    let spared = connections.saturating_sub(1);
+    let rows = connections.div_ceil(2).min(spared).min(ROW_LINES_MAX);
+    (rows, spared.saturating_sub(rows).min(1))
 }
 
 /// How many connections at most write at the same time, of an API with so many to read with.

@@ -2,10 +2,12 @@
 //! answered. PostgreSQL then takes one after the other without going to sleep in between, and going to
 //! sleep is a large part of what such a read costs.
 //!
-//! Who asks for a page has a connection alone. Here only questions for one row by its key come, so that
-//! none holds up the others for long. Where one does, because a lock, a disk or the server hangs, those
-//! that come later see that nothing moves and go the other way, and those behind it do so once they have
-//! waited long enough: nobody depends on a line, it only makes things cheaper.
+//! Here only questions come whose answers are small and soon there: for one row by its key, and on a line
+//! of its own for a page, so that none holds up the others for long. Where answers take their time all the
+//! same, because rows come from a disk, nobody joins whose turn would be far off; where a lock or the server
+//! hangs, those that come later see that nothing moves. They go the other way, to a connection alone, and
+//! so do those that are behind already, once they have waited long enough: nobody depends on a line, it
+//! only makes things cheaper.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -28,15 +30,15 @@ use super::socket::{Socket, looks_in_vain_max};
 #[cfg(test)]
 mod tests;
 
-/// How many lines there are at most.
-const LINES_MAX: usize = 4;
-/// How many questions are under way on one line.
-const DEPTH_MAX: usize = 16;
+/// Nobody joins a line in which the turn is further off than this, going by how fast it was of late.
+const WAIT_MAX: Duration = Duration::from_millis(20);
 /// A line on which nothing has moved for so long is left alone. A hundred times what a read takes.
 const SLOW: Duration = Duration::from_millis(50);
 /// How long a question waits for a line, before it is asked again elsewhere. Nobody hears the answer of
 /// the first one then.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// Over about how many answers the pace is taken.
+const PACE_OF: u64 = 8;
 /// How often a line looks at the clock. Shorter than anything that a request waits for, so that no
 /// timer of a request is the next one and has to wake the event loop for it.
 const TICK: Duration = Duration::from_millis(100);
@@ -44,11 +46,21 @@ const TICK: Duration = Duration::from_millis(100);
 /// that may have broken meanwhile is a better one.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// The lines of this process.
+/// Lines for questions of one kind.
 pub(super) struct Lines {
     all: Vec<Line>,
+    room: Room,
     since: Instant,
     patience: Duration,
+}
+
+/// Until when a line is worth joining.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// How many questions are under way on it at most.
+    depth: usize,
+    /// How far off the turn is at most.
+    wait: Duration,
 }
 
 /// One line; without a driver until it is needed, and again once its connection is lost.
@@ -69,12 +81,13 @@ struct Question {
 type Outcome = Result<Answer, StoreError>;
 
 impl Lines {
-    /// Lines out of so many connections: half of them, and one at least is left for everything else.
-    pub(super) fn new(connections: usize) -> Self {
-        let half = connections.div_ceil(2).min(connections.saturating_sub(1));
-        let count = LINES_MAX.min(half);
+    pub(super) fn new(count: usize, depth: usize) -> Self {
         Self {
             all: (0..count).map(|_| Line::default()).collect(),
+            room: Room {
+                depth,
+                wait: WAIT_MAX,
+            },
             since: Instant::now(),
             patience: PATIENCE,
         }
@@ -99,17 +112,17 @@ impl Lines {
     /// questions under way: many on one line cost less than a few on each, of which none keeps its
     /// server process from going to sleep.
     fn send<T>(&self, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
-        let open = |line: &&Line| line.waiting() < DEPTH_MAX;
+        let open = |line: &&Line| line.has(self.room);
         self.all.iter().filter(open).find_map(by)
     }
 }
 
 impl Line {
-    /// How many questions are under way; no more can be told apart from too many.
-    fn waiting(&self) -> usize {
+    /// Is it worth joining?
+    fn has(&self, room: Room) -> bool {
         let driver = lock(&self.0);
         let running = driver.as_ref().filter(|driver| !driver.has_ended());
-        running.map_or(0, |driver| driver.load.seen())
+        running.is_none_or(|driver| driver.load.leaves(room))
     }
 
     /// Hands a question to the driver, which is started where there is none.
@@ -169,6 +182,8 @@ struct Load {
     since: Instant,
     /// When a question was answered last, or the first one came: microseconds after `since`.
     moved: AtomicU64,
+    /// How long an answer took of late, nanoseconds.
+    pace: AtomicU64,
 }
 
 impl Load {
@@ -177,6 +192,7 @@ impl Load {
             waiting: AtomicUsize::new(0),
             since,
             moved: AtomicU64::new(0),
+            pace: AtomicU64::new(0),
         };
         load.moves();
         load
@@ -206,14 +222,38 @@ impl Load {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How many wait; as many as can be where nothing moves.
-    fn seen(&self) -> usize {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && self.rest() > SLOW {
-            return DEPTH_MAX;
-        }
-        waiting
+    /// So many were answered together. Only the driver says so.
+    fn answered(&self, count: u64) {
+        let took = u64::try_from(self.rest().as_nanos()).unwrap_or(u64::MAX);
+        let Some(each) = took.checked_div(count) else {
+            return;
+        };
+        let pace = paced(self.pace.load(Ordering::Relaxed), each);
+        self.pace.store(pace, Ordering::Relaxed);
+        self.moves();
     }
+
+    /// When a question that came now would have its turn.
+    fn wait(&self, waiting: usize) -> Duration {
+        let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
+        let pace = self.pace.load(Ordering::Relaxed);
+        Duration::from_nanos(pace.saturating_mul(waiting))
+    }
+
+    /// Is the line worth joining? Always, where nobody waits.
+    fn leaves(&self, room: Room) -> bool {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let moves_on = || self.rest() <= SLOW && self.wait(waiting) <= room.wait;
+        waiting == 0 || waiting < room.depth && moves_on()
+    }
+}
+
+/// The pace after one more answer, which took so long.
+fn paced(pace: u64, took: u64) -> u64 {
+    if pace == 0 {
+        return took;
+    }
+    pace.saturating_mul(PACE_OF - 1).saturating_add(took) / PACE_OF
 }
 
 /// What a line occupies. Dropped in this order: who gets the permit finds the connection.
@@ -323,6 +363,7 @@ fn hand_out(
     let mut looks_in_vain = 0_u32;
     while looks_in_vain < allowed && !sent.is_empty() {
         let mut progress = reader.advance();
+        let mut answered = 0_u64;
         loop {
             let outcome = match progress {
                 Ok(Progress::Waiting(then)) => {
@@ -332,6 +373,7 @@ fn hand_out(
                 Ok(Progress::Answered(answer)) => Ok(answer),
                 Err(error) => Err(error),
             };
+            answered = answered.saturating_add(1);
             if let Some(Sent { reply, .. }) = sent.pop_front() {
                 load.end();
                 // who asked may have gone
@@ -340,9 +382,9 @@ fn hand_out(
             if reader.is_broken() {
                 return None;
             }
-            load.moves();
             progress = reader.taken_in();
         }
+        load.answered(answered);
         // once all is answered there is nothing left that could be missed
         looks_in_vain = if !sent.is_empty() && socket.holds_more() {
             0

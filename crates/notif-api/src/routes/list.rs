@@ -2,14 +2,17 @@
 
 use actix_web::HttpResponse;
 use actix_web::{HttpRequest, web::Data};
-use notif_core::query::{FEED_LIMIT_DEFAULT, List, PageQuery};
-use notif_core::store::notification;
+use notif_core::query::{Cursor, FEED_LIMIT_DEFAULT, List, ListHash, Page, PageQuery};
+use notif_core::store::{Read, StoreError, notification};
 
 use super::reply;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::request::parameters::Parameters;
 use crate::view;
+
+/// A page of more rows is not asked for as a small one.
+const SMALL_ROWS: u32 = FEED_LIMIT_DEFAULT;
 
 /// A story, oldest first: `whole` rows where no limit is given.
 pub(super) async fn story(
@@ -56,10 +59,34 @@ async fn page(
     query: PageQuery,
     limit: Option<u32>,
 ) -> Result<HttpResponse, Problem> {
-    let hash = query.list.hash();
-    let page = notification::notification_page(&query).map(|read| {
-        read.and_then(move |page| Ok((page.next(hash), view::notifications(page.notifications))))
-    });
-    let (next, text) = app.database.read(page).await?;
+    let found = match small(app, &query).await? {
+        Some(found) => found,
+        None => app.database.read(whole(&query)).await?,
+    };
+    let (next, text) = found;
     reply::page(app, text, limit, next)
+}
+
+/// A page, and where the next one begins.
+type Found = (Option<Cursor>, Vec<u8>);
+
+/// The page where it is small: a large one must not hold up what shares its connection.
+async fn small(app: &Data<App>, query: &PageQuery) -> Result<Option<Found>, Problem> {
+    if query.limit > SMALL_ROWS || query.offset > 0 {
+        return Ok(None);
+    }
+    let hash = query.list.hash();
+    let page = notification::notification_page_small(query)
+        .map(|read| read.and_then(move |page| Ok(page.map(|page| told(page, hash)))));
+    app.database.read_small_page(page).await
+}
+
+fn whole(query: &PageQuery) -> Result<Read<Found>, StoreError> {
+    let hash = query.list.hash();
+    let page = notification::notification_page(query)?;
+    Ok(page.and_then(move |page| Ok(told(page, hash))))
+}
+
+fn told(page: Page, list: ListHash) -> Found {
+    (page.next(list), view::notifications(page.notifications))
 }

@@ -48,7 +48,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let text = match app.database.read_small(small(&order_id)).await {
+    let text = match app.database.read_small_row(small(&order_id)).await {
         Ok(None) => app.database.read(whole(&order_id)).await,
         Ok(Some(text)) => Ok(text),
         Err(problem) => Err(problem),

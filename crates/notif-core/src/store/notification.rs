@@ -4,17 +4,13 @@
 //! services in `timeline.rs`.
 
 use diesel::dsl::{case_when, sql};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Bool, Jsonb, Nullable, Text};
 use uuid::Uuid;
 
-use self::cut::Cut;
 use super::idempotency::{Claim, IdempotencyKey, key_claim_in_txn};
 use super::{Read, StoreError, batch, read};
 use crate::notification::{ManualNotification, Notification, NotificationDetail, NotificationRaw};
-use crate::query::{Direction, Page, PageQuery, Subject};
 use crate::schema::notifications::dsl as n;
 
 /// The columns of [`Notification`], in its order; as text in `notification/row.rs`.
@@ -62,12 +58,16 @@ mod cut;
 mod filtered;
 #[cfg(test)]
 mod model_tests;
+mod page;
+#[cfg(test)]
+mod page_tests;
 #[cfg(test)]
 mod plan_tests;
 mod record;
 pub(super) mod row;
 
 pub use filtered::{event_types_like, notification_filtered};
+pub use page::{notification_page, notification_page_small};
 pub use record::record_get;
 
 /// The newest row of an order, with `event` as this expression has it.
@@ -115,94 +115,6 @@ pub fn notification_raw(id: Uuid) -> Result<Read<NotificationRaw>, StoreError> {
         n::value_sha256,
     ));
     read::one(&row)
-}
-
-/// One page of a list. One statement, whose price is that of its rows.
-pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
-    let found = read::all_with::<_, (Notification, bool), _>(text_of(page), &page_statement(page))?;
-    Ok(found.and_then(|found| {
-        let last = found.last().filter(|(_, more)| *more);
-        Ok(Page {
-            end: last.map(|(row, _)| row.notification_id),
-            notifications: found.into_iter().map(|(row, _)| row).collect(),
-        })
-    }))
-}
-
-/// The texts of the pages of one kind of list. Ids, limits and places are values, and no part of them.
-struct PageTexts {
-    oldest: read::Text,
-    oldest_behind: read::Text,
-    newest: read::Text,
-    newest_behind: read::Text,
-}
-
-impl PageTexts {
-    const fn unknown() -> Self {
-        Self {
-            oldest: read::Text::unknown(),
-            oldest_behind: read::Text::unknown(),
-            newest: read::Text::unknown(),
-            newest_behind: read::Text::unknown(),
-        }
-    }
-}
-
-fn text_of(page: &PageQuery) -> &'static read::Text {
-    static OF_ORDER: PageTexts = PageTexts::unknown();
-    static OF_CUSTOMER: PageTexts = PageTexts::unknown();
-    static OF_RUNNER: PageTexts = PageTexts::unknown();
-    static OF_CORRELATION: PageTexts = PageTexts::unknown();
-    let texts = match page.list.subject {
-        Subject::Order(_) => &OF_ORDER,
-        Subject::Customer(_) => &OF_CUSTOMER,
-        Subject::Runner(_) => &OF_RUNNER,
-        Subject::Correlation(_) => &OF_CORRELATION,
-    };
-    match (page.list.direction, page.after) {
-        (Direction::OldestFirst, None) => &texts.oldest,
-        (Direction::OldestFirst, Some(_)) => &texts.oldest_behind,
-        (Direction::NewestFirst, None) => &texts.newest,
-        (Direction::NewestFirst, Some(_)) => &texts.newest_behind,
-    }
-}
-
-/// A deliberate defect: a page that goes on behind all rows of the same millisecond.
-fn behind_ties(id: Uuid, direction: Direction) -> Option<Uuid> {
-    const BELOW_THE_MILLISECOND: u128 = u128::MAX >> 48;
-    let bits = match direction {
-        Direction::OldestFirst => id.as_u128() | BELOW_THE_MILLISECOND,
-        Direction::NewestFirst => id.as_u128() & !BELOW_THE_MILLISECOND,
-    };
-    crate::mutated!("api-cursor-drops-ties").then(|| Uuid::from_u128(bits))
-}
-
-fn page_statement(page: &PageQuery) -> Cut<impl QueryFragment<Pg> + '_> {
-    let mut rows = n::notifications
-        .select((columns!(n::event), n::event_bytes))
-        // one more: it tells whether there is a next page
-        .limit(i64::from(page.limit).saturating_add(1))
-        .offset(i64::from(page.offset))
-        .into_boxed();
-    rows = match &page.list.subject {
-        Subject::Order(id) => rows.filter(n::order_id.eq(id)),
-        Subject::Customer(id) => rows.filter(n::customer_id.eq(id)),
-        Subject::Runner(id) => rows.filter(n::runner_id.eq(id)),
-        Subject::Correlation(id) => rows.filter(n::correlation_id.eq(id)),
-    };
-    let after = page
-        .after
-        .map(|id| behind_ties(id, page.list.direction).unwrap_or(id));
-    rows = match (page.list.direction, after) {
-        (Direction::OldestFirst, Some(id)) => rows.filter(n::notification_id.gt(id)),
-        (Direction::NewestFirst, Some(id)) => rows.filter(n::notification_id.lt(id)),
-        (_, None) => rows,
-    };
-    rows = match page.list.direction {
-        Direction::OldestFirst => rows.order(n::notification_id.asc()),
-        Direction::NewestFirst => rows.order(n::notification_id.desc()),
-    };
-    Cut::new(rows, page.list.direction, page.limit)
 }
 
 /// What became of a manual notification.

@@ -12,9 +12,10 @@ use notif_testbed::{Postgres, PostgresOptions, TestDatabase};
 use super::*;
 
 const CONNECTIONS: u32 = 3;
+const DEPTH: usize = 16;
 const LIMIT: Duration = Duration::from_secs(20);
 /// So many questions at once that the first line is full and the second one has some.
-const BOTH: usize = DEPTH_MAX + DEPTH_MAX / 2;
+const BOTH: usize = DEPTH + DEPTH / 2;
 
 struct World {
     lines: Lines,
@@ -32,9 +33,10 @@ impl World {
             prepared_statements: true,
         });
         let connections = usize::try_from(CONNECTIONS).unwrap();
-        let mut lines = Lines::new(connections);
+        let mut lines = Lines::new(2, DEPTH);
         // on a busy machine an answer may take longer than it is worth to wait for it
         lines.patience = LIMIT;
+        lines.room.wait = LIMIT;
         let world = Self {
             lines,
             pool,
@@ -65,7 +67,11 @@ impl World {
         let started = Instant::now();
         loop {
             let answers = self.ask_often(BOTH, Statement::sign_of_life).await;
-            let is_idle = |line: &Line| line.waiting() == 0;
+            let room = Room {
+                depth: 1,
+                wait: LIMIT,
+            };
+            let is_idle = |line: &Line| line.has(room);
             if self.permits_taken() == 2 && are_good(&answers) && self.lines.all.iter().all(is_idle)
             {
                 return;
@@ -102,6 +108,17 @@ impl World {
         usize::try_from(CONNECTIONS)
             .unwrap()
             .saturating_sub(self.permits.available_permits())
+    }
+}
+
+impl Line {
+    /// As if it had been slow of late, though something has moved just now.
+    fn seems_slow(&self) {
+        let driver = lock(&self.0);
+        let load = &driver.as_ref().unwrap().load;
+        let pace = u64::try_from(LIMIT.as_nanos()).unwrap();
+        load.pace.store(pace.saturating_mul(2), Ordering::Relaxed);
+        load.moves();
     }
 }
 
@@ -232,7 +249,7 @@ fn who_has_gone_costs_nobody_anything() {
         })
         .await;
         drop(asking);
-        while world.lines.all[0].waiting() < DEPTH_MAX {
+        while world.lines.all[0].has(world.lines.room) {
             // not yet known to hang
             sleep(Duration::from_millis(5)).await;
         }
@@ -268,6 +285,58 @@ fn what_is_under_way_when_a_connection_ends_is_known_at_once_and_lines_begin_ane
             world.until_it_serves().await;
         }
     });
+}
+
+#[test]
+fn nobody_joins_a_line_that_would_take_too_long() {
+    run(async {
+        let world = World::new().await;
+        let held = world.lock();
+        let mut first = Box::pin(world.ask(latest()));
+        let mut seen = Box::pin(world.locked_out(1));
+        poll_fn(|cx| {
+            assert!(first.as_mut().poll(cx).is_pending());
+            seen.as_mut().poll(cx).map(drop)
+        })
+        .await;
+        // as if it had been slow of late, though something had moved just now
+        world.lines.all[0].seems_slow();
+        let other = world.ask(Statement::sign_of_life()).await;
+        assert!(matches!(other, Some(Ok(_))), "the other line serves");
+        drop(held);
+        assert!(matches!(first.await, Some(Ok(_))));
+    });
+}
+
+#[test]
+fn a_line_is_worth_joining_while_the_turn_is_near() {
+    let load = Load::new(Instant::now());
+    let of = |waiting, pace_ms: u64| {
+        load.waiting.store(waiting, Ordering::Relaxed);
+        load.pace.store(pace_ms * 1_000_000, Ordering::Relaxed);
+        load.moves();
+        load.leaves(Room {
+            depth: DEPTH,
+            wait: Duration::from_millis(20),
+        })
+    };
+    assert!(of(0, 1_000_000), "nobody waits");
+    assert!(of(10, 2) && !of(11, 2));
+    assert!(of(15, 0) && !of(16, 0));
+    assert!(of(1, 20) && !of(1, 21));
+}
+
+#[test]
+fn the_pace_is_that_of_the_last_answers() {
+    let after = |pace, answers: &[u64]| {
+        let took = |pace, took: &u64| paced(pace, *took);
+        answers.iter().fold(pace, took)
+    };
+    assert_eq!(after(0, &[80]), 80, "the first one is all that is known");
+    assert_eq!(after(80, &[160]), 90);
+    assert!(after(20_000_000, &[100_000; 30]) < 500_000);
+    assert!(after(100_000, &[20_000_000; 5]) > 8_000_000);
+    assert_eq!(after(u64::MAX, &[u64::MAX]), u64::MAX / PACE_OF);
 }
 
 #[test]

@@ -9,8 +9,22 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool};
 
-use super::row::{ROW, RowSql};
+use super::row::{ROW, RowSql, row_columns};
 use crate::query::{Direction, PAGE_EVENT_BYTES};
+
+/// A small page has at most so many bytes of events, as text.
+macro_rules! small {
+    () => {
+        131072
+    };
+}
+
+/// The columns where an event that alone is more than a small page has is not looked at, but empty.
+const SMALL_ROW: &str = row_columns!(concat!(
+    "CASE WHEN bytes <= ",
+    small!(),
+    " THEN CAST(event AS text) ELSE '' END"
+));
 
 /// `rows`, which must select the columns of `Notification` and `event_bytes`, cut to a page; each
 /// row with whether another one follows it.
@@ -18,6 +32,7 @@ pub(super) struct Cut<Q> {
     rows: Q,
     direction: Direction,
     limit: i64,
+    columns: &'static str,
     bytes: i64,
 }
 
@@ -27,7 +42,17 @@ impl<Q> Cut<Q> {
             rows,
             direction,
             limit: limit.into(),
+            columns: ROW,
             bytes: PAGE_EVENT_BYTES.into(),
+        }
+    }
+
+    /// The same cut to 128 KiB. A first row with more than that has an empty event, which is no JSON.
+    pub(super) fn small(self) -> Self {
+        Self {
+            columns: SMALL_ROW,
+            bytes: small!(),
+            ..self
         }
     }
 }
@@ -52,7 +77,7 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Cut<Q> {
             Direction::NewestFirst => "DESC",
         };
         out.push_sql("SELECT ");
-        out.push_sql(ROW);
+        out.push_sql(self.columns);
         out.push_sql(
             ", more FROM (SELECT *, lead(notification_id) OVER page IS NOT NULL AS more, \
              sum(event_bytes) OVER (page ROWS UNBOUNDED PRECEDING) AS bytes \
