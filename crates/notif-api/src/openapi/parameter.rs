@@ -119,6 +119,16 @@ pub(crate) struct Resume {
     last_event_id: Option<String>,
 }
 
+/// The same as a browser says it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct ResumeHeader {
+    /// The id of the last event that was seen. Browsers send it when they connect again; it wins over
+    /// `lastEventId`.
+    #[param(rename = "Last-Event-ID", required = false)]
+    last_event_id: String,
+}
+
 /// What must fit, all of it at once.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]

@@ -34,7 +34,7 @@ pub(super) fn service(path: &'static str) -> impl HttpServiceFactory {
     operation_id = "streamEvents",
     summary = "What is recorded from now on",
     description = "Server-sent events, each a `notification` (the object that lists have) with an `id`, in the order in which they were recorded; none is skipped. A client that connects again sends the last id as `Last-Event-ID`. Where that is not known any more, or too long ago, a `reset` comes first, and it goes on from now.",
-    params(parameter::Filters, parameter::Resume),
+    params(parameter::Filters, parameter::Resume, parameter::ResumeHeader),
     responses((status = 200, description = "It does not end", content_type = "text/event-stream", body = String)),
 )]
 pub(super) async fn open(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {

@@ -3,7 +3,10 @@
 //!
 //! `SCHEMATHESIS_SEED` is its seed; what fails is printed with the line of curl that does it again.
 
+mod beginning;
+
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
@@ -13,6 +16,7 @@ use notif_testbed::kafka::{Kafka, RawMessage};
 use notif_testbed::{process, unique};
 use serde_json::{Map, Value, json};
 
+use self::beginning::Beginnings;
 use crate::api::Api;
 use crate::message;
 use crate::world::World;
@@ -27,7 +31,8 @@ const ASKED: usize = 12;
 /// On a machine that does nothing else it takes a fifth of this.
 const LIMIT: Duration = Duration::from_secs(400);
 /// What a schema cannot say, and so what is made from one cannot know: a cursor is only had from a
-/// `Link`, and each new notification has a new key. What is meant to be wrong is sent as it is.
+/// `Link`, the id of an event from a stream, and each new notification has a new key. What is meant to
+/// be wrong is sent as it is.
 const HOOKS: &str = "
 import itertools
 import schemathesis
@@ -38,12 +43,13 @@ keys = itertools.count()
 def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    if case.query:
-        case.query.pop('cursor', None)
+    for given in (case.query or {}, case.headers or {}):
+        for name in ('cursor', 'lastEventId', 'Last-Event-ID'):
+            given.pop(name, None)
     if 'Idempotency-Key' in (case.headers or {}):
         case.headers['Idempotency-Key'] = f'key-{next(keys)}'
 ";
-/// It never ends, and has tests of its own.
+/// Its answers do not end: it is asked for apart, and only the beginning of each is passed on.
 const ENDLESS: &str = "/events/stream";
 
 #[test]
@@ -55,40 +61,63 @@ fn every_answer_over_hostile_rows_is_as_described() {
     let mut document: Value = serde_json::from_slice(&page.body).unwrap();
     ask_for_rows(&mut document, &world);
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("openapi.json");
-    fs::write(&file, document.to_string()).unwrap();
+    fs::write(folder.path().join("openapi.json"), document.to_string()).unwrap();
     fs::write(folder.path().join("hooks.py"), HOOKS).unwrap();
-    let mut st = Command::new("st");
-    st.arg("run")
-        .arg(&file)
-        .args(["--url", &format!("http://127.0.0.1:{}", api.port())])
-        .args(["--seed", &seed.to_string(), "--max-examples", EXAMPLES])
-        .args(["--phases", "examples,coverage,fuzzing,stateful"])
-        // no text of PostgreSQL holds one: each is refused, which tests of ours show
-        .args(["--generation-allow-x00", "false"])
-        .args(["--generation-database", "none"])
-        .args(["--continue-on-failure", "--no-color", "--warnings", "off"])
-        .args(["--suppress-health-check", "all"])
-        // whether tokens are configured is up to the operator; here they are not
-        .args(["--exclude-checks", "ignored_auth"])
-        .args(["--exclude-path", ENDLESS])
-        .env("NO_PROXY", "*")
-        .env("SCHEMATHESIS_HOOKS", "hooks")
-        .env("PYTHONPATH", folder.path())
-        .current_dir(folder.path());
-    let finished = process::run(&mut st, LIMIT).unwrap_or_else(|error| {
-        panic!("st: {error}; hint: `make tools` installs schemathesis, `make` has it on PATH")
-    });
-    assert!(
-        finished.status.success(),
-        "seed {seed} (SCHEMATHESIS_SEED={seed} runs it again)\n{}\n{}",
-        finished.stdout,
-        finished.stderr
-    );
-    println!("{}", finished.stdout);
+    let run = Run {
+        folder: folder.path(),
+        seed,
+    };
     // all of it: a description that nothing reads would pass too
-    for phase in ["Examples", "Coverage", "Fuzzing", "Stateful"] {
-        assert!(finished.stdout.contains(phase), "{}", finished.stdout);
+    let all = ["Examples", "Coverage", "Fuzzing", "Stateful"];
+    run.of(api.port(), ["--exclude-path", ENDLESS], &all);
+    let beginnings = Beginnings::of(api.port());
+    // nothing leads to a stream or on from one
+    let alone = ["Coverage", "Fuzzing"];
+    run.of(beginnings.port(), ["--include-path", ENDLESS], &alone);
+    assert!(beginnings.cut() > 20, "{} streams", beginnings.cut());
+}
+
+/// A run of schemathesis.
+struct Run<'a> {
+    /// Where the description and the hooks are.
+    folder: &'a Path,
+    seed: u64,
+}
+
+impl Run<'_> {
+    /// Sends what it makes of some of the paths; each of these phases must be done, and find nothing.
+    fn of(&self, port: u16, paths: [&str; 2], phases: &[&str]) {
+        let seed = self.seed;
+        let mut st = Command::new("st");
+        st.args(["run", "openapi.json"])
+            .args(["--url", &format!("http://127.0.0.1:{port}")])
+            .args(["--seed", &seed.to_string(), "--max-examples", EXAMPLES])
+            .args(["--phases", &phases.join(",").to_lowercase()])
+            // no text of PostgreSQL holds one: each is refused, which tests of ours show
+            .args(["--generation-allow-x00", "false"])
+            .args(["--generation-database", "none"])
+            .args(["--continue-on-failure", "--no-color", "--warnings", "off"])
+            .args(["--suppress-health-check", "all"])
+            // whether tokens are configured is up to the operator; here they are not
+            .args(["--exclude-checks", "ignored_auth"])
+            .args(paths)
+            .env("NO_PROXY", "*")
+            .env("SCHEMATHESIS_HOOKS", "hooks")
+            .env("PYTHONPATH", self.folder)
+            .current_dir(self.folder);
+        let finished = process::run(&mut st, LIMIT).unwrap_or_else(|error| {
+            panic!("st: {error}; hint: `make tools` installs schemathesis, `make` has it on PATH")
+        });
+        assert!(
+            finished.status.success(),
+            "seed {seed} (SCHEMATHESIS_SEED={seed} runs it again)\n{}\n{}",
+            finished.stdout,
+            finished.stderr
+        );
+        println!("{}", finished.stdout);
+        for phase in phases {
+            assert!(finished.stdout.contains(phase), "{}", finished.stdout);
+        }
     }
 }
 
