@@ -28,7 +28,8 @@ const QUEUE_MAX: usize = 1000;
 /// a broken connection is asked again): only a server that is there but silent reaches it.
 const READ_LIMIT: Duration = Duration::from_secs(5);
 /// An answer beyond this many bytes is made into a reply on a thread of its own: the HTTP thread has
-/// others to serve meanwhile. Below, the hand-over takes longer than the work.
+/// others to serve meanwhile. Below, the hand-over takes longer than the work. The answers of lines are
+/// hardly larger.
 const LARGE: usize = 64 * 1024;
 /// How many lines there are for rows at most, and how many questions are under way on each.
 const ROW_LINES_MAX: usize = 4;
@@ -125,33 +126,34 @@ impl Database {
         self.read_alone(&statement, understand).await
     }
 
-    /// The same for one row whose key is known, where it is small: it shares a connection.
+    /// The same for one row whose key is known, where it is small: it shares a connection. None where it
+    /// is not, or where there is none to share: then it is to be read whole.
     pub(crate) async fn read_small_row<T: Send + 'static>(
         &self,
-        read: Result<Read<T>, StoreError>,
-    ) -> Result<T, Problem> {
+        read: Result<Read<Option<T>>, StoreError>,
+    ) -> Result<Option<T>, Problem> {
         self.read_by(&self.rows, read).await
     }
 
     /// The same for a page, where it is small and has few rows.
     pub(crate) async fn read_small_page<T: Send + 'static>(
         &self,
-        read: Result<Read<T>, StoreError>,
-    ) -> Result<T, Problem> {
+        read: Result<Read<Option<T>>, StoreError>,
+    ) -> Result<Option<T>, Problem> {
         self.read_by(&self.pages, read).await
     }
 
     async fn read_by<T: Send + 'static>(
         &self,
         lines: &Lines,
-        read: Result<Read<T>, StoreError>,
-    ) -> Result<T, Problem> {
+        read: Result<Read<Option<T>>, StoreError>,
+    ) -> Result<Option<T>, Problem> {
         let (statement, understand) = read?.split();
         let statement = Arc::new(statement);
         let asking = lines.ask(&self.pool, &self.reading, &statement);
         match asking.await {
             Some(outcome) => Ok(understand(&outcome?)?),
-            None => self.read_alone(&statement, understand).await,
+            None => Ok(None),
         }
     }
 
@@ -243,7 +245,7 @@ impl Database {
 }
 
 /// How many lines there are for rows, and how many for pages, where there are so many connections: half
-/// of them are lines for rows, and one at least is left for everything else.
+/// of them are lines for rows, and one at least is left for everything else; two where one is for pages.
 ///
 /// There is one line for pages and no more. A page keeps its server process and the HTTP thread busy for
 /// long enough that a second line wins little, and where there are not more processors than lines its
@@ -251,7 +253,8 @@ impl Database {
 fn lines(connections: usize) -> (usize, usize) {
     let spared = connections.saturating_sub(1);
     let rows = connections.div_ceil(2).min(spared).min(ROW_LINES_MAX);
-    (rows, spared.saturating_sub(rows).min(1))
+    let pages = usize::from(connections.saturating_sub(rows) > 2);
+    (rows, pages)
 }
 
 /// How many connections at most write at the same time, of an API with so many to read with.
@@ -271,4 +274,18 @@ fn count(connections: u32) -> usize {
 /// A task on another thread that ended without an outcome.
 pub(crate) fn died() -> Problem {
     Problem::Internal("a task died at its work".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_leave_connections_for_everything_else() {
+        let of = [0, 1, 2, 3, 4, 5, 6, 7, 8, 200].map(lines);
+        let rows = of.map(|(rows, _)| rows);
+        let pages = of.map(|(_, pages)| pages);
+        assert_eq!(rows, [0, 0, 1, 2, 2, 3, 3, 4, 4, 4]);
+        assert_eq!(pages, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+    }
 }

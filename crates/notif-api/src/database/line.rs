@@ -11,7 +11,6 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -24,21 +23,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::load::{Load, Room};
 use super::READ_LIMIT;
 use super::socket::{Socket, looks_in_vain_max};
 
+mod load;
 #[cfg(test)]
 mod tests;
 
-/// Nobody joins a line in which the turn is further off than this, going by how fast it was of late.
-const WAIT_MAX: Duration = Duration::from_millis(20);
-/// A line on which nothing has moved for so long is left alone. A hundred times what a read takes.
-const SLOW: Duration = Duration::from_millis(50);
 /// How long a question waits for a line, before it is asked again elsewhere. Nobody hears the answer of
 /// the first one then.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// Over about how many answers the pace is taken.
-const PACE_OF: u64 = 8;
 /// How often a line looks at the clock. Shorter than anything that a request waits for, so that no
 /// timer of a request is the next one and has to wake the event loop for it.
 const TICK: Duration = Duration::from_millis(100);
@@ -52,15 +47,6 @@ pub(super) struct Lines {
     room: Room,
     since: Instant,
     patience: Duration,
-}
-
-/// Until when a line is worth joining.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    /// How many questions are under way on it at most.
-    depth: usize,
-    /// How far off the turn is at most.
-    wait: Duration,
 }
 
 /// One line; without a driver until it is needed, and again once its connection is lost.
@@ -84,10 +70,7 @@ impl Lines {
     pub(super) fn new(count: usize, depth: usize) -> Self {
         Self {
             all: (0..count).map(|_| Line::default()).collect(),
-            room: Room {
-                depth,
-                wait: WAIT_MAX,
-            },
+            room: Room::of(depth),
             since: Instant::now(),
             patience: PATIENCE,
         }
@@ -174,86 +157,6 @@ impl Driver {
     fn has_ended(&self) -> bool {
         self.questions.is_closed()
     }
-}
-
-/// What is under way on a line.
-struct Load {
-    waiting: AtomicUsize,
-    since: Instant,
-    /// When a question was answered last, or the first one came: microseconds after `since`.
-    moved: AtomicU64,
-    /// How long an answer took of late, nanoseconds.
-    pace: AtomicU64,
-}
-
-impl Load {
-    fn new(since: Instant) -> Self {
-        let load = Self {
-            waiting: AtomicUsize::new(0),
-            since,
-            moved: AtomicU64::new(0),
-            pace: AtomicU64::new(0),
-        };
-        load.moves();
-        load
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn moves(&self) {
-        self.moved.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// For how long nothing has moved.
-    fn rest(&self) -> Duration {
-        let moved = self.moved.load(Ordering::Relaxed);
-        Duration::from_micros(self.now().saturating_sub(moved))
-    }
-
-    fn begin(&self) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.moves();
-        }
-    }
-
-    fn end(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// So many were answered together. Only the driver says so.
-    fn answered(&self, count: u64) {
-        let took = u64::try_from(self.rest().as_nanos()).unwrap_or(u64::MAX);
-        let Some(each) = took.checked_div(count) else {
-            return;
-        };
-        let pace = paced(self.pace.load(Ordering::Relaxed), each);
-        self.pace.store(pace, Ordering::Relaxed);
-        self.moves();
-    }
-
-    /// When a question that came now would have its turn.
-    fn wait(&self, waiting: usize) -> Duration {
-        let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
-        let pace = self.pace.load(Ordering::Relaxed);
-        Duration::from_nanos(pace.saturating_mul(waiting))
-    }
-
-    /// Is the line worth joining? Always, where nobody waits.
-    fn leaves(&self, room: Room) -> bool {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        let moves_on = || self.rest() <= SLOW && self.wait(waiting) <= room.wait;
-        waiting == 0 || waiting < room.depth && moves_on()
-    }
-}
-
-/// The pace after one more answer, which took so long.
-fn paced(pace: u64, took: u64) -> u64 {
-    if pace == 0 {
-        return took;
-    }
-    pace.saturating_mul(PACE_OF - 1).saturating_add(took) / PACE_OF
 }
 
 /// What a line occupies. Dropped in this order: who gets the permit finds the connection.
@@ -363,7 +266,7 @@ fn hand_out(
     let mut looks_in_vain = 0_u32;
     while looks_in_vain < allowed && !sent.is_empty() {
         let mut progress = reader.advance();
-        let mut answered = 0_u64;
+        let mut answered = 0_u32;
         loop {
             let outcome = match progress {
                 Ok(Progress::Waiting(then)) => {

@@ -70,7 +70,7 @@ async fn page(
 /// A page, and where the next one begins.
 type Found = (Option<Cursor>, Vec<u8>);
 
-/// The page where it is small: a large one must not hold up what shares its connection.
+/// The page, where it is small and shares a connection: a large one would hold up the others.
 async fn small(app: &Data<App>, query: &PageQuery) -> Result<Option<Found>, Problem> {
     if query.limit > SMALL_ROWS || query.offset > 0 {
         return Ok(None);

@@ -75,7 +75,7 @@ fn a_server_process_that_stops_holds_nobody_up() {
 
 #[test]
 fn each_gets_its_own_answer_however_many_go_away() {
-    let world = World::with(|config| config.pool_size = 3);
+    let world = World::with(|config| config.pool_size = 6);
     let orders = 30;
     let rows: Vec<Row> = (0..orders)
         .map(|order| {
@@ -85,7 +85,7 @@ fn each_gets_its_own_answer_however_many_go_away() {
             // some are too large for a connection that others wait for
             let large = match order % 10 {
                 9 => 32_000 + 100 * order,
-                8 => 130_900 + 10 * order,
+                8 => 65_450 + 5 * order,
                 _ => return row,
             };
             row.event(format!(

@@ -9,6 +9,7 @@ use notif_core::store::{DatabaseUrl, PoolOptions, notification};
 use notif_testbed::postgres::Held;
 use notif_testbed::{Postgres, PostgresOptions, TestDatabase};
 
+use super::load::SLOW;
 use super::*;
 
 const CONNECTIONS: u32 = 3;
@@ -112,13 +113,9 @@ impl World {
 }
 
 impl Line {
-    /// As if it had been slow of late, though something has moved just now.
     fn seems_slow(&self) {
         let driver = lock(&self.0);
-        let load = &driver.as_ref().unwrap().load;
-        let pace = u64::try_from(LIMIT.as_nanos()).unwrap();
-        load.pace.store(pace.saturating_mul(2), Ordering::Relaxed);
-        load.moves();
+        driver.as_ref().unwrap().load.seems_slow(LIMIT);
     }
 }
 
@@ -292,51 +289,22 @@ fn nobody_joins_a_line_that_would_take_too_long() {
     run(async {
         let world = World::new().await;
         let held = world.lock();
-        let mut first = Box::pin(world.ask(latest()));
+        let mut firsts = [world.ask(latest()), world.ask(latest())].map(Box::pin);
         let mut seen = Box::pin(world.locked_out(1));
         poll_fn(|cx| {
-            assert!(first.as_mut().poll(cx).is_pending());
+            for first in &mut firsts {
+                assert!(first.as_mut().poll(cx).is_pending());
+            }
             seen.as_mut().poll(cx).map(drop)
         })
         .await;
-        // as if it had been slow of late, though something had moved just now
         world.lines.all[0].seems_slow();
+        let has_room = |line: &Line| line.has(world.lines.room);
+        assert!(!has_room(&world.lines.all[0]) && has_room(&world.lines.all[1]));
         let other = world.ask(Statement::sign_of_life()).await;
         assert!(matches!(other, Some(Ok(_))), "the other line serves");
         drop(held);
-        assert!(matches!(first.await, Some(Ok(_))));
     });
-}
-
-#[test]
-fn a_line_is_worth_joining_while_the_turn_is_near() {
-    let load = Load::new(Instant::now());
-    let of = |waiting, pace_ms: u64| {
-        load.waiting.store(waiting, Ordering::Relaxed);
-        load.pace.store(pace_ms * 1_000_000, Ordering::Relaxed);
-        load.moves();
-        load.leaves(Room {
-            depth: DEPTH,
-            wait: Duration::from_millis(20),
-        })
-    };
-    assert!(of(0, 1_000_000), "nobody waits");
-    assert!(of(10, 2) && !of(11, 2));
-    assert!(of(15, 0) && !of(16, 0));
-    assert!(of(1, 20) && !of(1, 21));
-}
-
-#[test]
-fn the_pace_is_that_of_the_last_answers() {
-    let after = |pace, answers: &[u64]| {
-        let took = |pace, took: &u64| paced(pace, *took);
-        answers.iter().fold(pace, took)
-    };
-    assert_eq!(after(0, &[80]), 80, "the first one is all that is known");
-    assert_eq!(after(80, &[160]), 90);
-    assert!(after(20_000_000, &[100_000; 30]) < 500_000);
-    assert!(after(100_000, &[20_000_000; 5]) > 8_000_000);
-    assert_eq!(after(u64::MAX, &[u64::MAX]), u64::MAX / PACE_OF);
 }
 
 #[test]

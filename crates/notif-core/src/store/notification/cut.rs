@@ -12,19 +12,9 @@ use diesel::sql_types::{BigInt, Bool};
 use super::row::{ROW, RowSql, row_columns};
 use crate::query::{Direction, PAGE_EVENT_BYTES};
 
-/// A small page has at most so many bytes of events, as text.
-macro_rules! small {
-    () => {
-        131072
-    };
-}
-
-/// The columns where an event that alone is more than a small page has is not looked at, but empty.
-const SMALL_ROW: &str = row_columns!(concat!(
-    "CASE WHEN bytes <= ",
-    small!(),
-    " THEN CAST(event AS text) ELSE '' END"
-));
+/// The columns where `event` is not looked at, but empty, if those of all rows have more than 64 KiB.
+const SMALL_ROW: &str =
+    row_columns!("CASE WHEN bytes <= 65536 THEN CAST(event AS text) ELSE '' END");
 
 /// `rows`, which must select the columns of `Notification` and `event_bytes`, cut to a page; each
 /// row with whether another one follows it.
@@ -32,7 +22,7 @@ pub(super) struct Cut<Q> {
     rows: Q,
     direction: Direction,
     limit: i64,
-    columns: &'static str,
+    is_small: bool,
     bytes: i64,
 }
 
@@ -42,16 +32,16 @@ impl<Q> Cut<Q> {
             rows,
             direction,
             limit: limit.into(),
-            columns: ROW,
+            is_small: false,
             bytes: PAGE_EVENT_BYTES.into(),
         }
     }
 
-    /// The same cut to 128 KiB. A first row with more than that has an empty event, which is no JSON.
+    /// The same page where it is small. Where the events of its rows, and of the row behind it, have more
+    /// than 64 KiB, each of its rows has an empty one, which is no JSON.
     pub(super) fn small(self) -> Self {
         Self {
-            columns: SMALL_ROW,
-            bytes: small!(),
+            is_small: true,
             ..self
         }
     }
@@ -76,19 +66,28 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Cut<Q> {
             Direction::OldestFirst => "ASC",
             Direction::NewestFirst => "DESC",
         };
+        let (columns, frame) = if self.is_small {
+            (SMALL_ROW, "AND UNBOUNDED FOLLOWING")
+        } else {
+            (ROW, "AND CURRENT ROW")
+        };
         out.push_sql("SELECT ");
-        out.push_sql(self.columns);
+        out.push_sql(columns);
         out.push_sql(
             ", more FROM (SELECT *, lead(notification_id) OVER page IS NOT NULL AS more, \
-             sum(event_bytes) OVER (page ROWS UNBOUNDED PRECEDING) AS bytes \
-             FROM (",
+             sum(event_bytes) OVER (page ROWS BETWEEN UNBOUNDED PRECEDING ",
         );
+        out.push_sql(frame);
+        out.push_sql(") AS bytes FROM (");
         self.rows.walk_ast(out.reborrow())?;
         out.push_sql(") AS found WINDOW page AS (ORDER BY notification_id ");
         out.push_sql(direction);
-        // the first row is served however large it is: there would be no way past it
-        out.push_sql(")) AS measured WHERE bytes = event_bytes OR bytes <= ");
-        out.push_bind_param::<BigInt, _>(&self.bytes)?;
+        out.push_sql(")) AS measured");
+        if !self.is_small {
+            // the first row is served however large it is: there would be no way past it
+            out.push_sql(" WHERE bytes = event_bytes OR bytes <= ");
+            out.push_bind_param::<BigInt, _>(&self.bytes)?;
+        }
         out.push_sql(" ORDER BY notification_id ");
         out.push_sql(direction);
         out.push_sql(" LIMIT ");

@@ -18,20 +18,16 @@ pub fn notification_page(page: &PageQuery) -> Result<Read<Page>, StoreError> {
     Ok(found.and_then(|found| Ok(page_of(found))))
 }
 
-/// The same, its answer small whatever the rows hold: none where the events of the page, as text, have
-/// more than 128 KiB. Those that do not fit are not even fetched.
+/// The same, its answer small whatever the rows hold: none where the events of the page and of the row
+/// behind it, as text, have more than 64 KiB. They are not even fetched then.
 pub fn notification_page_small(page: &PageQuery) -> Result<Read<Option<Page>>, StoreError> {
     static TEXTS: ListTexts = ListTexts::unknown();
-    let limit = page.limit;
     let found = read::all_with(TEXTS.of(page), &page_statement(page).small())?;
-    Ok(found.and_then(move |found| {
+    Ok(found.and_then(|found| {
         let page = page_of(found);
-        let rows = &page.notifications;
-        let ends_early =
-            page.end.is_some() && rows.len() < usize::try_from(limit).unwrap_or(usize::MAX);
         // no JSON text is empty
-        let is_whole = !ends_early && rows.iter().all(|row| !row.event.is_empty());
-        Ok(Some(page).filter(|_| is_whole))
+        let is_small = page.notifications.iter().all(|row| !row.event.is_empty());
+        Ok(Some(page).filter(|_| is_small))
     }))
 }
 

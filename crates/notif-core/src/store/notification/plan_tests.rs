@@ -37,10 +37,10 @@ fn a_page_goes_by_the_index_of_its_subject() {
         let first = page(list.clone(), None);
         let types = ["text", "bigint", "bigint", "bigint", "bigint"];
         assert_goes_by(index, &plan(notification_page(&first), &types));
-        assert_goes_by(index, &plan(notification_page_small(&first), &types));
+        assert_goes_by(index, &plan(notification_page_small(&first), &types[..4]));
         let next = page(list, Some(Uuid::nil()));
         let types = ["text", "uuid", "bigint", "bigint", "bigint", "bigint"];
-        assert_goes_by(index, &plan(notification_page_small(&next), &types));
+        assert_goes_by(index, &plan(notification_page_small(&next), &types[..5]));
         let plan = plan(notification_page(&next), &types);
         assert_goes_by(index, &plan);
         // the place in the list is found in the index, not by reading up to it

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as Sq
 
 /// The columns in their order, with what stands for `event`.
 macro_rules! row_columns {
-    ($event:expr) => {
+    ($event:literal) => {
         concat!(
             "notification_id, customer_id, runner_id, order_id, ",
             $event,
