@@ -135,7 +135,7 @@ impl Database {
         self.read_by(&self.rows, read).await
     }
 
-    /// The same for a page, where it is small and has few rows.
+    /// The same for a page or a story, where it is small and has few rows.
     pub(crate) async fn read_small_page<T: Send + 'static>(
         &self,
         read: Result<Read<Option<T>>, StoreError>,

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use notif_core::store::timeline;
+use notif_core::store::{Read, StoreError, timeline};
 
 use super::reply;
 use crate::app::App;
@@ -29,7 +29,20 @@ use crate::view;
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let told = timeline::timeline_read(&order_id)
-        .map(|read| read.and_then(|timeline| Ok(view::timeline::timeline(timeline))));
-    reply::one(&app, app.database.read(told).await?)
+    let text = match app.database.read_small_page(small(&order_id)).await? {
+        Some(text) => text,
+        None => app.database.read(whole(&order_id)).await?,
+    };
+    reply::one(&app, text)
+}
+
+/// The story, where it is small and shares a connection: a large one would hold up the others.
+fn small(order_id: &str) -> Result<Read<Option<Vec<u8>>>, StoreError> {
+    let told = timeline::timeline_read_small(order_id)?;
+    Ok(told.and_then(|told| Ok(told.map(view::timeline::timeline))))
+}
+
+fn whole(order_id: &str) -> Result<Read<Vec<u8>>, StoreError> {
+    let told = timeline::timeline_read(order_id)?;
+    Ok(told.and_then(|told| Ok(view::timeline::timeline(told))))
 }

@@ -17,14 +17,22 @@
 
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
-use super::notification::row::{ROW, RowSql, row_columns};
+use super::notification::row::{ROW, RowSql, SMALL_ROW, row_columns};
 use super::{Read, StoreError, read};
 use crate::notification::Notification;
 use crate::query::PAGE_EVENT_BYTES;
 use crate::timeline::{CORRELATION_IDS_MAX, EVENTS_MAX, Found, Timeline};
 
+#[cfg(test)]
+mod tests;
+
+/// How many events a small timeline has at most, and a correlation id that is followed for one.
+const SMALL_EVENTS_MAX: u32 = 50;
+/// How many bytes its events have at most, as text; [`SMALL_ROW`] knows the same.
+const SMALL_BYTES_MAX: u32 = 64 * 1024;
+
 /// $1 order, $2 events, $3 correlation ids, $4 bytes.
-fn statement() -> String {
+fn statement(row: &str) -> String {
     const COLUMNS: &str = row_columns!("event");
     let is_of_another = if crate::mutated!("api-ambiguity-followed") {
         "FALSE"
@@ -59,7 +67,7 @@ fn statement() -> String {
              AND correlation_id NOT IN (SELECT correlation_id FROM ambiguous) \
            ORDER BY notification_id DESC LIMIT $2 + 1\
          ) \
-         SELECT {ROW}, more, \
+         SELECT {row}, more, \
            CASE WHEN place = 1 THEN \
              ARRAY(SELECT CAST(correlation_id AS text) FROM named ORDER BY place) END, \
            CASE WHEN place = 1 THEN \
@@ -83,13 +91,32 @@ type Line = (Notification, bool, Option<Vec<String>>, Option<Vec<String>>);
 /// The story of an order; one without events where nothing names it. It ends where its newest
 /// events pass the bytes of a page, too: the newest one is served however large it is.
 pub fn timeline_read(order_id: &str) -> Result<Read<Timeline>, StoreError> {
-    let statement = diesel::sql_query(statement())
-        .bind::<Text, _>(order_id)
-        .bind::<BigInt, _>(i64::from(EVENTS_MAX))
-        .bind::<BigInt, _>(i64::from(CORRELATION_IDS_MAX))
-        .bind::<BigInt, _>(i64::from(PAGE_EVENT_BYTES));
-    let lines = read::all_of::<Columns, Line>(&statement)?;
+    let found = find(order_id, ROW, EVENTS_MAX, PAGE_EVENT_BYTES)?;
     let order_id = order_id.to_owned();
+    Ok(found.and_then(|found| Ok(Timeline::new(order_id, found))))
+}
+
+/// The same, its answer small whatever there is: none where the story has more than 50 events, or these,
+/// as text, more than 64 KiB, and where a correlation id may be ambiguous.
+pub fn timeline_read_small(order_id: &str) -> Result<Read<Option<Timeline>>, StoreError> {
+    let found = find(order_id, SMALL_ROW, SMALL_EVENTS_MAX, SMALL_BYTES_MAX)?;
+    let order_id = order_id.to_owned();
+    Ok(found.and_then(|found| {
+        // no JSON text is empty
+        let has_all = !found.more && found.events.iter().all(|row| !row.event.is_empty());
+        // where an id has more rows than were looked at, it is only ambiguous here
+        let is_whole = has_all && found.ambiguous.is_empty();
+        Ok(is_whole.then(|| Timeline::new(order_id, found)))
+    }))
+}
+
+fn find(order_id: &str, row: &str, events: u32, bytes: u32) -> Result<Read<Found>, StoreError> {
+    let statement = diesel::sql_query(statement(row))
+        .bind::<Text, _>(order_id)
+        .bind::<BigInt, _>(i64::from(events))
+        .bind::<BigInt, _>(i64::from(CORRELATION_IDS_MAX))
+        .bind::<BigInt, _>(i64::from(bytes));
+    let lines = read::all_of::<Columns, Line>(&statement)?;
     Ok(lines.and_then(|lines| {
         let mut found = Found::default();
         for (event, more, correlation_ids, ambiguous) in lines {
@@ -101,6 +128,6 @@ pub fn timeline_read(order_id: &str) -> Result<Read<Timeline>, StoreError> {
                 .extend(correlation_ids.into_iter().flatten());
             found.ambiguous.extend(ambiguous.into_iter().flatten());
         }
-        Ok(Timeline::new(order_id, found))
+        Ok(found)
     }))
 }

@@ -9,12 +9,8 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool};
 
-use super::row::{ROW, RowSql, row_columns};
+use super::row::{ROW, RowSql, SMALL_ROW};
 use crate::query::{Direction, PAGE_EVENT_BYTES};
-
-/// The columns where `event` is not looked at, but empty, if those of all rows have more than 64 KiB.
-const SMALL_ROW: &str =
-    row_columns!("CASE WHEN bytes <= 65536 THEN CAST(event AS text) ELSE '' END");
 
 /// `rows`, which must select the columns of `Notification` and `event_bytes`, cut to a page; each
 /// row with whether another one follows it.

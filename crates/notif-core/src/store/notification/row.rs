@@ -21,7 +21,11 @@ pub(in crate::store) use row_columns;
 /// The columns as they are read: only here is `event` looked at, which may lie outside its row.
 pub(in crate::store) const ROW: &str = row_columns!("CAST(event AS text)");
 
-/// The types of [`ROW`].
+/// The same where `event` is not looked at, but empty, if `bytes` is above 64 KiB.
+pub(in crate::store) const SMALL_ROW: &str =
+    row_columns!("CASE WHEN bytes <= 65536 THEN CAST(event AS text) ELSE '' END");
+
+/// The types of [`ROW`] and [`SMALL_ROW`].
 pub(in crate::store) type RowSql = (
     SqlUuid,
     Nullable<Text>,
