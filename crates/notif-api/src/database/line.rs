@@ -208,12 +208,17 @@ async fn drive(
         match event.await {
             Event::Asked(Some(first)) => {
                 let mut next = Some(first);
+                // the first one sets PostgreSQL to work; the others follow in one packet
+                let mut together = None;
                 while let Some(question) = next {
                     match send(reader, question, &mut sent, &load) {
                         Ok(then) => wait = then.unwrap_or(wait),
                         Err(_lost) => return,
                     }
                     next = asked.try_recv().ok();
+                    if next.is_some() && together.is_none() {
+                        together = Some(socket.together());
+                    }
                 }
             }
             Event::Changed(Ok(())) => match hand_out(reader, &socket, &mut sent, &load) {
