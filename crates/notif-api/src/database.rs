@@ -126,35 +126,40 @@ impl Database {
         self.read_alone(&statement, understand).await
     }
 
-    /// The same for one row whose key is known, where it is small: it shares a connection. None where it
-    /// is not, or where there is none to share: then it is to be read whole.
-    pub(crate) async fn read_small_row<T: Send + 'static>(
+    /// The same for one row whose key is known. The small read is asked for on a shared connection; where
+    /// it gives none, or none is to share, the row is read whole.
+    pub(crate) async fn read_row<T: Send + 'static>(
         &self,
-        read: Result<Read<Option<T>>, StoreError>,
-    ) -> Result<Option<T>, Problem> {
-        self.read_by(&self.rows, read).await
+        small: Result<Read<Option<T>>, StoreError>,
+        whole: impl FnOnce() -> Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        self.read_by(&self.rows, small, whole).await
     }
 
-    /// The same for a page or a story, where it is small and has few rows.
-    pub(crate) async fn read_small_page<T: Send + 'static>(
+    /// The same for a page or a story; the small one has few rows.
+    pub(crate) async fn read_page<T: Send + 'static>(
         &self,
-        read: Result<Read<Option<T>>, StoreError>,
-    ) -> Result<Option<T>, Problem> {
-        self.read_by(&self.pages, read).await
+        small: Result<Read<Option<T>>, StoreError>,
+        whole: impl FnOnce() -> Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        self.read_by(&self.pages, small, whole).await
     }
 
     async fn read_by<T: Send + 'static>(
         &self,
         lines: &Lines,
-        read: Result<Read<Option<T>>, StoreError>,
-    ) -> Result<Option<T>, Problem> {
-        let (statement, understand) = read?.split();
+        small: Result<Read<Option<T>>, StoreError>,
+        whole: impl FnOnce() -> Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        let (statement, understand) = small?.split();
         let statement = Arc::new(statement);
         let asking = lines.ask(&self.pool, &self.reading, &statement);
-        match asking.await {
-            Some(outcome) => Ok(understand(&outcome?)?),
-            None => Ok(None),
+        if let Some(outcome) = asking.await
+            && let Some(found) = understand(&outcome?)?
+        {
+            return Ok(found);
         }
+        self.read(whole()).await
     }
 
     async fn read_alone<T: Send + 'static>(

@@ -59,26 +59,23 @@ async fn page(
     query: PageQuery,
     limit: Option<u32>,
 ) -> Result<HttpResponse, Problem> {
-    let found = match small(app, &query).await? {
-        Some(found) => found,
-        None => app.database.read(whole(&query)).await?,
+    let whole = || whole(&query);
+    let (next, text) = if query.limit <= SMALL_ROWS && query.offset == 0 {
+        app.database.read_page(small(&query), whole).await?
+    } else {
+        app.database.read(whole()).await?
     };
-    let (next, text) = found;
     reply::page(app, text, limit, next)
 }
 
 /// A page, and where the next one begins.
 type Found = (Option<Cursor>, Vec<u8>);
 
-/// The page, where it is small and shares a connection: a large one would hold up the others.
-async fn small(app: &Data<App>, query: &PageQuery) -> Result<Option<Found>, Problem> {
-    if query.limit > SMALL_ROWS || query.offset > 0 {
-        return Ok(None);
-    }
+/// The page, where it is small: a large one must not hold up what shares its connection.
+fn small(query: &PageQuery) -> Result<Read<Option<Found>>, StoreError> {
     let hash = query.list.hash();
-    let page = notification::notification_page_small(query)
-        .map(|read| read.and_then(move |page| Ok(page.map(|page| told(page, hash)))));
-    app.database.read_small_page(page).await
+    let page = notification::notification_page_small(query)?;
+    Ok(page.and_then(move |page| Ok(page.map(|page| told(page, hash)))))
 }
 
 fn whole(query: &PageQuery) -> Result<Read<Found>, StoreError> {

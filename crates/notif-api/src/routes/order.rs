@@ -48,12 +48,8 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
 pub(super) async fn latest(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let text = match app.database.read_small_row(small(&order_id)).await {
-        Ok(None) => app.database.read(whole(&order_id)).await,
-        Ok(Some(text)) => Ok(text),
-        Err(problem) => Err(problem),
-    };
-    match text {
+    let newest = app.database.read_row(small(&order_id), || whole(&order_id));
+    match newest.await {
         Ok(text) => reply::one(&app, text),
         Err(Problem::NotFound(_)) => Err(Problem::NotFound("notification of this order")),
         Err(other) => Err(other),

@@ -29,14 +29,13 @@ use crate::view;
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let order_id = path::id(&request, 1, "orderId")?;
     Parameters::of(&request, &[]).done()?;
-    let text = match app.database.read_small_page(small(&order_id)).await? {
-        Some(text) => text,
-        None => app.database.read(whole(&order_id)).await?,
-    };
-    reply::one(&app, text)
+    let story = app
+        .database
+        .read_page(small(&order_id), || whole(&order_id));
+    reply::one(&app, story.await?)
 }
 
-/// The story, where it is small and shares a connection: a large one would hold up the others.
+/// The story, where it is small: a large one must not hold up what shares its connection.
 fn small(order_id: &str) -> Result<Read<Option<Vec<u8>>>, StoreError> {
     let told = timeline::timeline_read_small(order_id)?;
     Ok(told.and_then(|told| Ok(told.map(view::timeline::timeline))))

@@ -17,7 +17,7 @@
 
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
-use super::notification::row::{ROW, RowSql, SMALL_ROW, row_columns};
+use super::notification::row::{ROW, RowSql, SMALL_EVENT_BYTES, SMALL_ROW, row_columns};
 use super::{Read, StoreError, read};
 use crate::notification::Notification;
 use crate::query::PAGE_EVENT_BYTES;
@@ -28,8 +28,6 @@ mod tests;
 
 /// How many events a small timeline has at most, and a correlation id that is followed for one.
 const SMALL_EVENTS_MAX: u32 = 50;
-/// How many bytes its events have at most, as text; [`SMALL_ROW`] knows the same.
-const SMALL_BYTES_MAX: u32 = 64 * 1024;
 
 /// $1 order, $2 events, $3 correlation ids, $4 bytes.
 fn statement(row: &str) -> String {
@@ -99,7 +97,7 @@ pub fn timeline_read(order_id: &str) -> Result<Read<Timeline>, StoreError> {
 /// The same, its answer small whatever there is: none where the story has more than 50 events, or these,
 /// as text, more than 64 KiB, and where a correlation id may be ambiguous.
 pub fn timeline_read_small(order_id: &str) -> Result<Read<Option<Timeline>>, StoreError> {
-    let found = find(order_id, SMALL_ROW, SMALL_EVENTS_MAX, SMALL_BYTES_MAX)?;
+    let found = find(order_id, SMALL_ROW, SMALL_EVENTS_MAX, SMALL_EVENT_BYTES)?;
     let order_id = order_id.to_owned();
     Ok(found.and_then(|found| {
         // no JSON text is empty

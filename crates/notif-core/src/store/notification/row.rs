@@ -21,7 +21,10 @@ pub(in crate::store) use row_columns;
 /// The columns as they are read: only here is `event` looked at, which may lie outside its row.
 pub(in crate::store) const ROW: &str = row_columns!("CAST(event AS text)");
 
-/// The same where `event` is not looked at, but empty, if `bytes` is above 64 KiB.
+/// How many bytes the events of a small answer have at most, as text.
+pub(in crate::store) const SMALL_EVENT_BYTES: u32 = 65_536;
+
+/// The same where `event` is not looked at, but empty, if `bytes` is above [`SMALL_EVENT_BYTES`].
 pub(in crate::store) const SMALL_ROW: &str =
     row_columns!("CASE WHEN bytes <= 65536 THEN CAST(event AS text) ELSE '' END");
 

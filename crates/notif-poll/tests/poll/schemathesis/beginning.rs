@@ -6,46 +6,35 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// More than any head that is sent here.
 const HEAD_MAX: u64 = 1024 * 1024;
 
-/// It listens until it is dropped.
+/// It listens until the process ends.
 pub(super) struct Beginnings {
     port: u16,
-    ends: Arc<AtomicBool>,
     cut: Arc<AtomicUsize>,
-    listening: Option<JoinHandle<()>>,
 }
 
 impl Beginnings {
     pub(super) fn of(api: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let ends = Arc::new(AtomicBool::new(false));
         let cut = Arc::new(AtomicUsize::new(0));
-        let (has_ended, count) = (Arc::clone(&ends), Arc::clone(&cut));
-        let listening = thread::spawn(move || {
+        let count = Arc::clone(&cut);
+        thread::spawn(move || {
             for client in listener.incoming() {
-                if has_ended.load(Ordering::Relaxed) {
-                    return;
-                }
                 // a client that goes away is none of ours
                 if client.is_ok_and(|client| pass_on(&client, api).is_ok_and(|was_cut| was_cut)) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             }
         });
-        Self {
-            port,
-            ends,
-            cut,
-            listening: Some(listening),
-        }
+        Self { port, cut }
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -55,17 +44,6 @@ impl Beginnings {
     /// How many answers were cut.
     pub(super) fn cut(&self) -> usize {
         self.cut.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Beginnings {
-    fn drop(&mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        // it hears of it by a client
-        drop(TcpStream::connect(("127.0.0.1", self.port)));
-        if let Some(listening) = self.listening.take() {
-            listening.join().unwrap_or_default();
-        }
     }
 }
 
