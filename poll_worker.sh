@@ -133,15 +133,19 @@ fi
 trap stop TERM INT HUP
 read_clock
 readonly interval poll_for deadline started=$now
+polls=0
 
 while ((stops == 0)); do
   if [[ -n $poll_for ]]; then
     read_clock
     left=$((started + poll_for - now))
+    # a pause may take longer than it was asked to
+    ((polls == 0 || left >= shortest_poll)) || break
     ((left >= 1)) || left=1
     export POLL_DEADLINE_SECONDS=$((left < deadline ? left : deadline))
   fi
   run notif-poll "$@"
+  polls=$((polls + 1))
   remember "$code"
   pause=$interval
   case $code in
