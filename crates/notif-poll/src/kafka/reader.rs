@@ -43,7 +43,30 @@ impl<'c> Reader<'c> {
             list.add_partition_offset(&id.topic, id.partition, Offset::Offset(next.get()))
                 .map_err(|error| own_error(&error))?;
         }
-        self.client.assign(&list).map_err(|error| own_error(&error))
+        self.client
+            .assign(&list)
+            .map_err(|error| own_error(&error))?;
+        self.wait_until_stopped()
+    }
+
+    /// Returns once nothing of the assignment before is being stopped any more.
+    ///
+    /// librdkafka up to 2.15.0 asks a partition to stop once more where the assignment changes again
+    /// before the first stop was answered, and then ends the process: `Assertion
+    /// rktp->rktp_started failed` (its issue 5573). No call tells that a stop is under way, but its
+    /// main thread takes one request after the other, in the order in which they came:
+    ///
+    /// 1. `assign` returns after the requests to stop were put in that queue. They are through once
+    ///    a question asked after it is answered, and so is the giving of their answers into the same
+    ///    queue: a stop waits for nothing in a client that belongs to a group.
+    /// 2. Those answers are through once a second question is answered.
+    fn wait_until_stopped(&self) -> Result<(), KafkaError> {
+        for _ in 0..2 {
+            self.client
+                .assignment()
+                .map_err(|error| own_error(&error))?;
+        }
+        Ok(())
     }
 
     /// The first offset that Kafka still has of a partition.
@@ -132,5 +155,37 @@ fn own_error(error: &ClientError) -> KafkaError {
     KafkaError {
         code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
         message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::mem::ManuallyDrop;
+
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    /// The partitions have to be known to the client, which forgets others as it stops them. Nothing
+    /// is taken from its queue, which makes it slow to stop them. In the end it is left as it is, as
+    /// the program does.
+    #[test]
+    fn an_assignment_may_change_again_at_once() {
+        const PARTITIONS: i32 = 200;
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("events", PARTITIONS, 1).unwrap();
+        let (brokers, group) = (cluster.bootstrap_servers(), "none".into());
+        let client = crate::kafka::connect(&brokers, &group, &BTreeMap::new()).unwrap();
+        let client = ManuallyDrop::new(client);
+        client.fetch_metadata(Some("events"), CALL_TIMEOUT).unwrap();
+
+        let starts: Vec<_> = (0..PARTITIONS)
+            .map(|partition| (PartitionId::new("events", partition), NextOffset::at(7)))
+            .collect();
+        let reader = Reader::assign(&client, &starts).unwrap();
+        for _ in 0..30 {
+            reader.restart(&starts).unwrap();
+        }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Reading<'r> {
     problems: HashMap<PartitionId, Problem>,
     /// Partitions whose witness was read again, or is known to be gone.
     heard: HashSet<PartitionId>,
+    /// Something in what was just received makes it necessary to assign anew.
+    starts_anew: bool,
     kafka_lost: Option<String>,
 }
 
@@ -61,6 +63,7 @@ impl<'r> Reading<'r> {
             open: 0,
             problems: HashMap::new(),
             heard: HashSet::new(),
+            starts_anew: false,
             kafka_lost: None,
         };
         let starts = reading.open_starts();
@@ -93,6 +96,7 @@ impl<'r> Reading<'r> {
                 }
                 self.take(item, &reader, &mut lanes);
             }
+            self.start_anew_if_due(&reader);
             lanes.hand_over();
             self.let_go(&reader);
             if silent {
@@ -290,11 +294,15 @@ impl<'r> Reading<'r> {
             self.close_if_done(id, reader, lanes);
         }
         self.heard.insert(id.clone());
-        self.restart(reader);
+        self.starts_anew = true;
     }
 
-    /// Assigns what is still being read anew, each partition where it goes on.
-    fn restart(&mut self, reader: &Reader<'_>) {
+    /// Assigns what is still being read anew, each partition where it goes on: once for all that was
+    /// received together, since a broker that refuses a topic refuses all of its partitions.
+    fn start_anew_if_due(&mut self, reader: &Reader<'_>) {
+        if !std::mem::take(&mut self.starts_anew) || !self.goes_on() {
+            return;
+        }
         if let Err(error) = reader.restart(&self.open_starts()) {
             self.kafka_lost = Some(format!("partitions could not be assigned again: {error}"));
         }
@@ -312,7 +320,8 @@ impl<'r> Reading<'r> {
                 "{id}: what is recorded already cannot be read any more: {}",
                 problem.words
             );
-            return self.restart(reader);
+            self.starts_anew = true;
+            return;
         }
         self.give_up(id, reader, problem.not_before(next));
     }

@@ -122,9 +122,13 @@ impl Secure {
 
     /// A database, and topics of three partitions each, which `user` may read.
     fn world(&'static self, topics: usize, user: &str) -> World {
+        self.world_with_partitions(topics, 3, user)
+    }
+
+    fn world_with_partitions(&'static self, topics: usize, partitions: i32, user: &str) -> World {
         let topics: Vec<String> = (0..topics).map(|_| unique("events")).collect();
         for topic in &topics {
-            self.kafka.create_topic(topic, 3).unwrap();
+            self.kafka.create_topic(topic, partitions).unwrap();
             self.kafka.grant(&may_read(user, topic)).unwrap();
         }
         let world = World {

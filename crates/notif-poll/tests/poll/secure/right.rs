@@ -11,7 +11,11 @@ fn way() -> Way {
 }
 
 fn produce(world: &World, topic: &str, count: usize) {
-    for partition in 0..3 {
+    produce_to(world, topic, 3, count);
+}
+
+fn produce_to(world: &World, topic: &str, partitions: i32, count: usize) {
+    for partition in 0..partitions {
         let messages = (0..count).map(|n| Message::new(format!(r#"{{"n":{n}}}"#)));
         world.kafka.produce(topic, partition, messages).unwrap();
     }
@@ -63,16 +67,45 @@ fn a_topic_that_may_not_be_described_is_named_and_read_once_it_may() {
 #[test]
 fn a_topic_that_may_be_described_but_not_read_is_named_and_read_once_it_may() {
     a_topic_is_closed(
-        |secure, _, topic| {
-            let describe = Right {
-                operation: Operation::Describe,
-                ..may_read(USER, topic)
-            };
-            secure.kafka.grant(&describe).unwrap();
-            secure.kafka.revoke(&may_read(USER, topic)).unwrap();
-        },
+        |secure, _, topic| close_to_reading(secure, topic),
         |secure, _, topic| secure.kafka.grant(&may_read(USER, topic)).unwrap(),
     );
+}
+
+/// The topic may be described still, and read no more.
+fn close_to_reading(secure: &Secure, topic: &str) {
+    let describe = Right {
+        operation: Operation::Describe,
+        ..may_read(USER, topic)
+    };
+    secure.kafka.grant(&describe).unwrap();
+    secure.kafka.revoke(&may_read(USER, topic)).unwrap();
+}
+
+/// Where a partition is refused all are assigned anew, here again and again: librdkafka 2.12.1 ends
+/// the process where an assignment changes while the one before it is still being stopped.
+#[test]
+fn many_partitions_that_may_not_be_read_any_more_are_each_named() {
+    const PARTITIONS: i32 = 100;
+    let secure = Secure::shared();
+    let world = secure.world_with_partitions(1, PARTITIONS, USER);
+    let topic = world.topic();
+    produce_to(&world, topic, PARTITIONS, 1);
+    way().poll(&world).expect("drained", 0, 100);
+    close_to_reading(secure, topic);
+    produce_to(&world, topic, PARTITIONS, 1);
+    for _ in 0..3 {
+        let report = way().poll(&world);
+        report.expect("stopped", 9, 0);
+        for partition in 0..PARTITIONS {
+            let told = report.partition(topic, partition.into());
+            assert_eq!(told["verdict"], "unauthorised", "{report:?}");
+        }
+    }
+    secure.kafka.grant(&may_read(USER, topic)).unwrap();
+    way().poll(&world).expect("drained", 0, 100);
+    way().poll(&world).expect("nothing", 0, 0);
+    world.assert_tiled();
 }
 
 #[test]
