@@ -34,7 +34,8 @@ const LARGE: usize = 64 * 1024;
 /// How many lines there are for rows at most, and how many questions are under way on each.
 const ROW_LINES_MAX: usize = 4;
 const ROWS_DEPTH: usize = 16;
-/// How many questions are under way on the line for pages.
+/// How many lines there are for pages at most, and how many questions are under way on each.
+const PAGE_LINES_MAX: usize = 2;
 const PAGES_DEPTH: usize = 64;
 /// How long a write may take once it is its turn.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -133,27 +134,42 @@ impl Database {
         small: Result<Read<Option<T>>, StoreError>,
         whole: impl FnOnce() -> Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
-        self.read_by(&self.rows, small, whole).await
+        self.read_by(&self.rows, ROW_LINES_MAX, small, whole).await
     }
 
-    /// The same for a page or a story; the small one has few rows.
+    /// The same for a page; the small one has few rows.
+    ///
+    /// By one line and no more. A page keeps its server process and the HTTP thread busy for about as long,
+    /// so that a second line wins nothing where there are two processors, and 99 of 100 take twice as long.
     pub(crate) async fn read_page<T: Send + 'static>(
         &self,
         small: Result<Read<Option<T>>, StoreError>,
         whole: impl FnOnce() -> Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
-        self.read_by(&self.pages, small, whole).await
+        self.read_by(&self.pages, 1, small, whole).await
+    }
+
+    /// The same for an order's story. It takes PostgreSQL several times as long as a page does, and two
+    /// server processes tell a quarter more of them.
+    pub(crate) async fn read_story<T: Send + 'static>(
+        &self,
+        small: Result<Read<Option<T>>, StoreError>,
+        whole: impl FnOnce() -> Result<Read<T>, StoreError>,
+    ) -> Result<T, Problem> {
+        self.read_by(&self.pages, PAGE_LINES_MAX, small, whole)
+            .await
     }
 
     async fn read_by<T: Send + 'static>(
         &self,
         lines: &Lines,
+        among: usize,
         small: Result<Read<Option<T>>, StoreError>,
         whole: impl FnOnce() -> Result<Read<T>, StoreError>,
     ) -> Result<T, Problem> {
         let (statement, understand) = small?.split();
         let statement = Arc::new(statement);
-        let asking = lines.ask(&self.pool, &self.reading, &statement);
+        let asking = lines.ask(among, &self.pool, &self.reading, &statement);
         if let Some(outcome) = asking.await
             && let Some(found) = understand(&outcome?)?
         {
@@ -250,16 +266,12 @@ impl Database {
 }
 
 /// How many lines there are for rows, and how many for pages, where there are so many connections: half
-/// of them are lines for rows, and one at least is left for everything else; two where one is for pages.
-///
-/// There is one line for pages and no more. A page keeps its server process and the HTTP thread busy for
-/// long enough that a second line wins little, and where there are not more processors than lines its
-/// few questions wait for the processor: 99 of 100 pages then take twice as long.
+/// of them are lines for rows, and one at least is left for everything else; two where some are for pages.
 fn lines(connections: usize) -> (usize, usize) {
     let spared = connections.saturating_sub(1);
     let rows = connections.div_ceil(2).min(spared).min(ROW_LINES_MAX);
-    let pages = usize::from(connections.saturating_sub(rows) > 2);
-    (rows, pages)
+    let pages = connections.saturating_sub(rows.saturating_add(2));
+    (rows, pages.min(PAGE_LINES_MAX))
 }
 
 /// How many connections at most write at the same time, of an API with so many to read with.
@@ -291,6 +303,6 @@ mod tests {
         let rows = of.map(|(rows, _)| rows);
         let pages = of.map(|(_, pages)| pages);
         assert_eq!(rows, [0, 0, 1, 2, 2, 3, 3, 4, 4, 4]);
-        assert_eq!(pages, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(pages, [0, 0, 0, 0, 0, 0, 1, 1, 2, 2]);
     }
 }

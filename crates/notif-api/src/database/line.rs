@@ -76,27 +76,36 @@ impl Lines {
         }
     }
 
-    /// Asks. None where no line can be had, where it was lost, or where it takes too long: then the
-    /// other way is to be gone. `permits` are those to use a connection at all.
+    /// Asks by one of the lines, of which the first `among` are open to it. None where none can be had,
+    /// where it was lost, or where it takes too long: then the other way is to be gone. `permits` are those
+    /// to use a connection at all.
     pub(super) async fn ask(
         &self,
+        among: usize,
         pool: &Pool,
         permits: &Arc<Semaphore>,
         statement: &Arc<Statement>,
     ) -> Option<Outcome> {
-        let outcome = self.send(|line| line.send(self.since, pool, permits, statement))?;
+        let by = |line: &Line| line.send(self.since, pool, permits, statement);
+        let outcome = self.send(among, by)?;
         match timeout(self.patience, outcome).await {
             Ok(Ok(Err(StoreError::Unreachable(_))) | Err(_)) | Err(_) => None,
             Ok(Ok(outcome)) => Some(outcome),
         }
     }
 
-    /// Sends by the first line that has room and can be started. Not by the one with the fewest
-    /// questions under way: many on one line cost less than a few on each, of which none keeps its
-    /// server process from going to sleep.
-    fn send<T>(&self, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
-        let open = |line: &&Line| line.has(self.room);
-        self.all.iter().filter(open).find_map(by)
+    /// Sends by the first line that can be started and in which the turn is near. Not by the one with the
+    /// fewest questions under way: many on one line cost less than a few on each, of which none keeps its
+    /// server process from going to sleep. Only where the turn is near in none it is the emptiest of those
+    /// that have room.
+    fn send<T>(&self, among: usize, by: impl Fn(&Line) -> Option<T>) -> Option<T> {
+        let nearby = self.room.nearby();
+        let lines = || self.all.iter().take(among);
+        let near = lines().filter(|line| line.has(nearby)).find_map(&by);
+        near.or_else(|| {
+            let far = lines().filter(|line| !line.has(nearby) && line.has(self.room));
+            far.min_by_key(|line| line.waiting()).and_then(by)
+        })
     }
 }
 
@@ -106,6 +115,12 @@ impl Line {
         let driver = lock(&self.0);
         let running = driver.as_ref().filter(|driver| !driver.has_ended());
         running.is_none_or(|driver| driver.load.leaves(room))
+    }
+
+    /// How many questions are under way on it.
+    fn waiting(&self) -> usize {
+        let driver = lock(&self.0);
+        driver.as_ref().map_or(0, |driver| driver.load.waiting())
     }
 
     /// Hands a question to the driver, which is started where there is none.

@@ -31,7 +31,7 @@ pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResp
     Parameters::of(&request, &[]).done()?;
     let story = app
         .database
-        .read_page(small(&order_id), || whole(&order_id));
+        .read_story(small(&order_id), || whole(&order_id));
     reply::one(&app, story.await?)
 }
 

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 /// Nobody joins a line in which the turn is further off than this, going by how fast it was of late.
 const WAIT_MAX: Duration = Duration::from_millis(20);
+/// A turn within this is near: to wait for it costs less than what a second server process costs the first,
+/// where there are few processors.
+const NEAR: Duration = Duration::from_millis(3);
 /// A line on which nothing has moved for so long is left alone. A hundred times what a read takes.
 pub(super) const SLOW: Duration = Duration::from_millis(50);
 /// Over about how many looks the pace is taken; at each, all answers that are there are handed out.
@@ -19,6 +22,10 @@ pub(super) struct Room {
     pub(super) depth: usize,
     /// How far off the turn is at most.
     pub(super) wait: Duration,
+    /// How far off it is at most where that is near.
+    pub(super) near: Duration,
+    /// For how long nothing has moved at most.
+    pub(super) rest: Duration,
 }
 
 impl Room {
@@ -27,6 +34,16 @@ impl Room {
         Self {
             depth,
             wait: WAIT_MAX,
+            near: NEAR,
+            rest: SLOW,
+        }
+    }
+
+    /// The part of it in which the turn is near.
+    pub(super) fn nearby(self) -> Self {
+        Self {
+            wait: self.near.min(self.wait),
+            ..self
         }
     }
 
@@ -35,8 +52,8 @@ impl Room {
     /// wait behind others.
     fn is_left(self, waiting: usize, rest: Duration, pace: Duration) -> bool {
         let before = u32::try_from(waiting).unwrap_or(u32::MAX);
-        let is_near = || before == 1 || pace.saturating_mul(before) <= self.wait;
-        waiting == 0 || waiting < self.depth && rest <= SLOW && is_near()
+        let is_soon = || before == 1 || pace.saturating_mul(before) <= self.wait;
+        waiting == 0 || waiting < self.depth && rest <= self.rest && is_soon()
     }
 }
 
@@ -105,9 +122,14 @@ impl Load {
         self.moves();
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Is the line worth joining?
     pub(super) fn leaves(&self, room: Room) -> bool {
-        let waiting = self.waiting.load(Ordering::Relaxed);
+        let waiting = self.waiting();
         let pace = self.pace.load(Ordering::Relaxed);
         room.is_left(waiting, self.rest(), Duration::from_nanos(pace))
     }
@@ -150,6 +172,9 @@ mod tests {
         assert!(left(1, 50, 0) && !left(1, 51, 0));
         assert!(left(10, 0, 2) && !left(11, 0, 2));
         assert!(left(1, 0, 1_000) && !left(2, 0, 11), "a second one may");
+        let near = |waiting, pace| Room::of(16).nearby().is_left(waiting, ms(0), ms(pace));
+        assert!(near(3, 1) && !near(4, 1));
+        assert!(near(1, 1_000) && near(15, 0) && !near(16, 0));
     }
 
     #[test]

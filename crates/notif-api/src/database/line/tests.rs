@@ -38,6 +38,7 @@ impl World {
         // on a busy machine an answer may take longer than it is worth to wait for it
         lines.patience = LIMIT;
         lines.room.wait = LIMIT;
+        lines.room.near = LIMIT;
         let world = Self {
             lines,
             pool,
@@ -60,7 +61,8 @@ impl World {
 
     async fn ask(&self, statement: Statement) -> Option<Outcome> {
         let statement = Arc::new(statement);
-        self.lines.ask(&self.pool, &self.permits, &statement).await
+        let asking = self.lines.ask(2, &self.pool, &self.permits, &statement);
+        asking.await
     }
 
     /// Asks until both lines answer and have nothing else to do: connections are made in the background.
@@ -70,7 +72,7 @@ impl World {
             let answers = self.ask_often(BOTH, Statement::sign_of_life).await;
             let room = Room {
                 depth: 1,
-                wait: LIMIT,
+                ..self.lines.room
             };
             let is_idle = |line: &Line| line.has(room);
             if self.permits_taken() == 2 && are_good(&answers) && self.lines.all.iter().all(is_idle)
@@ -304,6 +306,42 @@ fn nobody_joins_a_line_that_would_take_too_long() {
         let other = world.ask(Statement::sign_of_life()).await;
         assert!(matches!(other, Some(Ok(_))), "the other line serves");
         drop(held);
+    });
+}
+
+#[test]
+fn where_the_turn_is_near_in_none_the_emptiest_is_joined_of_those_that_are_open() {
+    run(async {
+        let mut world = World::new().await;
+        world.lines.room.near = Duration::ZERO;
+        world.lines.room.rest = LIMIT;
+        let _held = world.lock();
+        let statement = Arc::new(latest());
+        let ask = |among| {
+            let asking = (world.lines).ask(among, &world.pool, &world.permits, &statement);
+            Box::pin(asking)
+        };
+        let waiting = || [0, 1].map(|line| world.lines.all[line].waiting());
+        let mut asked = Vec::new();
+        // a second one may always join
+        for (among, then) in [
+            (2, [1, 0]),
+            (2, [2, 0]),
+            (2, [2, 1]),
+            (2, [2, 2]),
+            (2, [3, 2]),
+            (2, [3, 3]),
+            (1, [4, 3]),
+            (1, [5, 3]),
+            (1, [6, 3]),
+            (2, [6, 4]),
+        ] {
+            let mut asking = ask(among);
+            let begun = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx).is_pending()));
+            assert!(begun.await);
+            asked.push(asking);
+            assert_eq!(waiting(), then);
+        }
     });
 }
 

@@ -75,7 +75,7 @@ pub(super) fn all(
             name: "GET /order/{id}/timeline",
             around: ["/order/", "/timeline"],
             count: numbered.orders,
-            bar: 0.6,
+            bar: 0.7,
         },
     ];
     database.execute(&format!(
