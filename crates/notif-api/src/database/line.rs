@@ -2,12 +2,12 @@
 //! answered. PostgreSQL then takes one after the other without going to sleep in between, and going to
 //! sleep is a large part of what such a read costs.
 //!
-//! Here only questions come whose answers are small and soon there: for one row by its key, and on a line
-//! of its own for a page, so that none holds up the others for long. Where answers take their time all the
-//! same, because rows come from a disk, nobody joins whose turn would be far off; where a lock or the server
-//! hangs, those that come later see that nothing moves. They go the other way, to a connection alone, and
-//! so do those that are behind already, once they have waited long enough: nobody depends on a line, it
-//! only makes things cheaper.
+//! Here only questions come whose answers are small and soon there: for one row by its key, and on lines
+//! of their own for a page or a story, so that none holds up the others for long. Where answers take their
+//! time all the same, because rows come from a disk, nobody joins whose turn would be far off; where a lock
+//! or the server hangs, those that come later see that nothing moves. They go the other way, to a connection
+//! alone, and so do those that are behind already, once they have waited long enough: nobody depends on a
+//! line, it only makes things cheaper.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
