@@ -72,36 +72,6 @@ impl Socket {
     }
 }
 
-/// What is sent meanwhile is kept together until this is dropped: it goes in one packet then.
-pub(super) struct Together<'a>(SockRef<'a>);
-
-impl Socket {
-    /// Keeps together what is sent from now on; the kernel does so for 200 ms at most. Where it cannot,
-    /// each goes by itself.
-    pub(super) fn together(&self) -> Together<'_> {
-        let together = Together(SockRef::from(self.registered.get_ref()));
-        together.set(true);
-        together
-    }
-}
-
-impl Together<'_> {
-    #[cfg(target_os = "linux")]
-    fn set(&self, on: bool) {
-        // refused where it is no TCP
-        self.0.set_tcp_cork(on).unwrap_or_default();
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn set(&self, _on: bool) {}
-}
-
-impl Drop for Together<'_> {
-    fn drop(&mut self) {
-        self.set(false);
-    }
-}
-
 fn register(socket: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     let interest = Interest::READABLE | Interest::WRITABLE;
     // SAFETY: tokio asks for the descriptor when it registers and when it takes leave, and needs the

@@ -191,7 +191,7 @@ impl Connection {
     }
 
     /// Ends what belongs together: an error before it does no harm to what comes behind it. Pushes out
-    /// what was sent, as far as the socket takes it.
+    /// what was sent, as far as the socket takes it, which nothing before does below 64 KiB.
     pub(super) fn send_sync(&mut self) -> Result<(), String> {
         // SAFETY: as in `is_broken`.
         self.sent(unsafe { sys::PQpipelineSync(self.0.as_ptr()) })
@@ -273,6 +273,13 @@ impl Answer {
         // SAFETY: as in `is_good`.
         let status = unsafe { sys::PQresultStatus(self.0.as_ptr()) };
         status == sys::ExecStatusType::PGRES_PIPELINE_SYNC
+    }
+
+    /// Was the statement not run, because one before it failed to which it belongs?
+    pub(super) fn is_skipped(&self) -> bool {
+        // SAFETY: as in `is_good`.
+        let status = unsafe { sys::PQresultStatus(self.0.as_ptr()) };
+        status == sys::ExecStatusType::PGRES_PIPELINE_ABORTED
     }
 
     /// The server's error code, five characters; none where libpq itself made up the error.

@@ -1,9 +1,9 @@
 //! A connection to read with, on which no thread waits.
 //!
 //! The caller asks, waits for the socket in its own way, and lets the reader advance until it has
-//! the answer. It may ask again meanwhile: answers come in the order of the questions, and each
-//! question is a transaction of its own, so one that fails does no harm to the next. A reader that is
-//! given back before all its answers is closed.
+//! the answer. It may ask again meanwhile: answers come in the order of the questions. What is asked
+//! together is a transaction of its own, so where a question fails, that does no harm beyond those that
+//! were asked together with it. A reader that is given back before all its answers is closed.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -61,6 +61,10 @@ struct Question {
     answer: Option<Answer>,
     /// The statement that is prepared by it, until PostgreSQL says that it is.
     preparing: Option<Arc<str>>,
+    /// How many answers are still to come: one, and one more where its statement is prepared.
+    to_come: u8,
+    /// Is it the last of those that were asked together? The end of their transaction is its own.
+    is_last: bool,
 }
 
 /// How far a question has come.
@@ -121,15 +125,40 @@ impl Reader {
 
     /// Sends a question. The socket has to be waited for before [`Self::advance`].
     pub fn ask(&mut self, statement: &Statement) -> Result<Wait, StoreError> {
-        let asked = self.send(statement).and_then(|preparing| {
+        self.ask_together([statement])
+    }
+
+    /// Sends questions in one packet, as one transaction: it costs both sides less than one for each, and
+    /// PostgreSQL sends the answers together as well. Where one fails, those behind it among them are
+    /// skipped: each gets [`StoreError::Unreachable`], which says that it may be asked again.
+    pub fn ask_together<'a>(
+        &mut self,
+        statements: impl IntoIterator<Item = &'a Statement>,
+    ) -> Result<Wait, StoreError> {
+        let asked = self.send_together(statements);
+        asked.map_err(|words| self.lost(&words))
+    }
+
+    fn send_together<'a>(
+        &mut self,
+        statements: impl IntoIterator<Item = &'a Statement>,
+    ) -> Result<Wait, String> {
+        let mut statements = statements.into_iter().peekable();
+        while let Some(statement) = statements.next() {
+            let preparing = self.send(statement)?;
+            let is_last = statements.peek().is_none();
             self.questions.push_back(Question {
                 asked_at: self.health.suspicions(),
                 answer: None,
+                to_come: if preparing.is_some() { 2 } else { 1 },
                 preparing,
+                is_last,
             });
-            self.flush()
-        });
-        asked.map_err(|words| self.lost(&words))
+            if is_last {
+                self.connection.send_sync()?;
+            }
+        }
+        self.flush()
     }
 
     /// Sends a question; its statement, where it is prepared with it.
@@ -155,7 +184,6 @@ impl Reader {
             }
             _ => self.connection.send_statement(sql, types, values)?,
         }
-        self.connection.send_sync()?;
         Ok(preparing)
     }
 
@@ -173,11 +201,11 @@ impl Reader {
         let mut nothing = 0_u32;
         while !self.questions.is_empty() && self.connection.is_ready() {
             match self.connection.take() {
-                Some(end) if end.is_sync() => return self.answered().map(Progress::Answered),
                 Some(part) => {
                     nothing = 0;
-                    if let Some(question) = self.questions.front_mut() {
-                        question.take(part);
+                    let question = self.questions.front_mut();
+                    if question.is_some_and(|question| question.take(part)) {
+                        return self.answered().map(Progress::Answered);
                     }
                 }
                 // one stands between the answers of two statements
@@ -197,6 +225,7 @@ impl Reader {
             asked_at,
             answer: Some(answer),
             preparing,
+            ..
         }) = self.questions.pop_front()
         else {
             return Err(self.lost("no answer to a statement"));
@@ -205,6 +234,10 @@ impl Reader {
             // those that were asked behind it fail as well, and their statement is void then
             if let (Some(sql), Some(kept)) = (preparing, &mut self.kept) {
                 kept.remove(&sql);
+            }
+            if answer.is_skipped() {
+                let words = "skipped: asked together with something that failed".to_owned();
+                return Err(StoreError::Unreachable(words));
             }
             return Err(self.refused(&answer));
         }
@@ -250,8 +283,12 @@ impl Reader {
 }
 
 impl Question {
-    /// Of what is prepared and what is run the first that failed is what matters.
-    fn take(&mut self, next: Answer) {
+    /// Takes what came back next; whether that was all. Of what is prepared and what is run the first that
+    /// failed is what matters.
+    fn take(&mut self, next: Answer) -> bool {
+        if next.is_sync() {
+            return true;
+        }
         let is_first = self.answer.is_none();
         if self.answer.as_ref().is_none_or(Answer::is_good) {
             if is_first && next.is_good() {
@@ -260,6 +297,8 @@ impl Question {
             }
             self.answer = Some(next);
         }
+        self.to_come = self.to_come.saturating_sub(1);
+        self.to_come == 0 && !self.is_last
     }
 }
 

@@ -133,6 +133,53 @@ fn what_is_refused_does_no_harm_to_what_comes_behind_it() {
 }
 
 #[test]
+fn what_is_asked_together_is_answered_one_by_one() {
+    let mut world = World::new();
+    let numbers: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+    let questions: Vec<Statement> = numbers.iter().map(|number| text(number)).collect();
+    for together in [1, 2, 3, 10] {
+        for questions in questions.chunks(together) {
+            world.reader.ask_together(questions).unwrap();
+        }
+        let heard: Vec<String> = world.hear_all().into_iter().map(Result::unwrap).collect();
+        assert_eq!(heard, numbers);
+    }
+    world.reader.ask_together([]).unwrap();
+    assert_eq!(world.reader.asking(), 0);
+    assert_eq!(world.exchange(text("a")).unwrap(), "a");
+}
+
+#[test]
+fn what_is_asked_together_with_something_that_fails_is_skipped_behind_it_and_only_there() {
+    let mut world = World::new();
+    let bad = || with("SELECT (1 / $1::int)::text", Some("0"));
+    // its statement is prepared by the one that is skipped, which then is not
+    let other = || with("SELECT 'other ' || $1", Some("b"));
+    world
+        .reader
+        .ask_together(&[text("a"), bad(), other(), text("c")])
+        .unwrap();
+    world.reader.ask_together(&[text("d"), other()]).unwrap();
+    world.reader.ask_together(&[text("e")]).unwrap();
+    let heard = world.hear_all();
+    let [good, refused, skipped, skipped_too, next, void, last] = heard.as_slice() else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(good.as_ref().unwrap(), "a");
+    assert!(is_refused(refused, "division by zero"), "{refused:?}");
+    for again in [skipped, skipped_too, void] {
+        assert!(
+            matches!(again, Err(StoreError::Unreachable(_))),
+            "{again:?}"
+        );
+    }
+    assert_eq!(next.as_ref().unwrap(), "d");
+    assert_eq!(last.as_ref().unwrap(), "e");
+    assert!(!world.reader.is_broken());
+    assert_eq!(world.exchange(other()).unwrap(), "other b");
+}
+
+#[test]
 fn what_cannot_be_prepared_does_no_harm_to_what_comes_behind_it() {
     let mut world = World::new();
     let nothing = || statement("SELECT nothing_of_this_name::text");
@@ -158,8 +205,9 @@ fn each_question_has_the_time_of_a_statement_for_itself() {
     // together longer than the limit of 2 s
     let naps = [(); 3].map(|()| statement("SELECT pg_sleep(0.8)::text"));
     world.ask(&naps);
-    for _ in naps {
-        world.hear().unwrap();
+    world.reader.ask_together(&naps).unwrap();
+    for heard in world.hear_all() {
+        heard.unwrap();
     }
 }
 
