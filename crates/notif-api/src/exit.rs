@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use notif_core::store::StoreError;
 
+use crate::logging;
+
 /// Why the process ends.
 #[derive(Debug, thiserror::Error)]
 pub enum Exit {
@@ -45,6 +47,7 @@ impl Exit {
 pub fn leave(code: u8) -> ! {
     // a closed pipe is no reason to stay
     drop(io::stdout().flush());
+    logging::write_out();
     signal_hook::low_level::exit(i32::from(code))
 }
 

@@ -1,6 +1,8 @@
 //! Log lines go to stderr, for a person or as one JSON object each.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use env_logger::fmt::Formatter;
@@ -8,14 +10,19 @@ use env_logger::{Target, WriteStyle};
 use log::Record;
 use serde_json::json;
 
+use self::gathered::Out;
 use crate::cli::LogFormat;
+
+mod gathered;
+
+pub(crate) use self::gathered::{with_others, write_out};
 
 /// Sets the process's log up. A second call does nothing: tests start several servers.
 pub fn set_up(filter: &str, format: LogFormat) {
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(filter);
     // as it is: otherwise each line is parsed for colours, of which there are none
-    builder.target(Target::Pipe(Box::new(std::io::stderr())));
+    builder.target(Target::Pipe(Box::new(Out)));
     builder.write_style(WriteStyle::Always);
     match format {
         LogFormat::Text => builder.format(text),
@@ -26,10 +33,19 @@ pub fn set_up(filter: &str, format: LogFormat) {
     }
 }
 
+thread_local! {
+    /// The memory of the last message, for the next one.
+    static SPARE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
 fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let (at, level) = (out.timestamp_millis(), record.level());
-    let message = record.args().to_string();
-    writeln!(out, "{at} {level:<5} {}", without_controls(&message))
+    let mut message = SPARE.take();
+    message.clear();
+    write!(message, "{}", record.args()).map_err(std::io::Error::other)?;
+    let line = writeln!(out, "{at} {level:<5} {}", without_controls(&message));
+    SPARE.set(message);
+    line
 }
 
 /// A message that does nothing to the terminal that shows it, whoever had a word in it.

@@ -11,6 +11,7 @@ use log::Level;
 
 use super::request_id::RequestId;
 use crate::access::Caller;
+use crate::logging;
 use crate::problem::Problem;
 use crate::routes;
 
@@ -30,7 +31,7 @@ pub(crate) async fn access_log<B: MessageBody>(
             BodySize::Sized(bytes) => bytes,
             _ => 0,
         };
-        let micros = started.elapsed().as_micros();
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (method, path) = (request.method(), request.uri().path());
         let status = response.status().as_u16();
         let answer = response.response().extensions();
@@ -44,11 +45,14 @@ pub(crate) async fn access_log<B: MessageBody>(
             Some(Caller::Token(token)) => (" token ", token.as_str()),
             _ => ("", ""),
         };
-        log::log!(
-            level,
-            "{method} {path} {status} {bytes} B {micros} us request {id}{by}{token}{because}{}",
-            cause.unwrap_or_default()
-        );
+        let line = || {
+            log::log!(
+                level,
+                "{method} {path} {status} {bytes} B {micros} us request {id}{by}{token}{because}{}",
+                cause.unwrap_or_default()
+            );
+        };
+        logging::with_others(line);
     }
     Ok(response)
 }

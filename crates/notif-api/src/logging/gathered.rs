@@ -1,0 +1,112 @@
+//! Lines of requests, gathered for as long as an event loop is at work: a system call for each costs as much
+//! as a twentieth of a short request. They go out together once those requests are dealt with that were
+//! there at the same time, and before any other line. A process that is killed may lose those of its last
+//! millisecond.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// From so many bytes on they go out at once.
+const ENOUGH: usize = 16 * 1024;
+
+/// One for all threads, so that lines stay in order.
+static GATHERED: Mutex<Gathered> = Mutex::new(Gathered(Vec::new()));
+
+thread_local! {
+    /// Is what this thread logs now one of the lines that may wait?
+    static MAY_WAIT: Cell<bool> = const { Cell::new(false) };
+    /// Will this thread's event loop write before it rests?
+    static IS_DUE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does what logs a line of a request, on a thread with an event loop of actix.
+pub(crate) fn with_others(log: impl FnOnce()) {
+    MAY_WAIT.set(true);
+    log();
+    MAY_WAIT.set(false);
+}
+
+/// Writes what waits. Nobody is left to be told where that fails.
+pub(crate) fn write_out() {
+    drop(gathered().write_out(&mut io::stderr()));
+}
+
+/// Where the log's lines go, each in one piece.
+pub(super) struct Out;
+
+impl Write for Out {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let may_wait = MAY_WAIT.get();
+        gathered().add(line, may_wait, &mut io::stderr())?;
+        if may_wait && !IS_DUE.replace(true) {
+            // behind all that the event loop has to do already
+            drop(actix_web::rt::spawn(async {
+                IS_DUE.set(false);
+                write_out();
+            }));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whole lines that are not written yet.
+struct Gathered(Vec<u8>);
+
+impl Gathered {
+    /// Adds a line, which is written now with all before it, unless it may wait and there are not enough.
+    fn add(&mut self, line: &[u8], may_wait: bool, to: &mut impl Write) -> io::Result<()> {
+        self.0.extend_from_slice(line);
+        if may_wait && self.0.len() < ENOUGH {
+            return Ok(());
+        }
+        self.write_out(to)
+    }
+
+    fn write_out(&mut self, to: &mut impl Write) -> io::Result<()> {
+        let written = to.write_all(&self.0);
+        self.0.clear();
+        written
+    }
+}
+
+fn gathered() -> MutexGuard<'static, Gathered> {
+    GATHERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_in_order_whichever_of_them_may_wait() {
+        let (mut gathered, mut out) = (Gathered(Vec::new()), Vec::new());
+        for (line, may_wait, then) in [
+            ("a\n", true, ""),
+            ("b\n", true, ""),
+            ("c\n", false, "a\nb\nc\n"),
+            ("d\n", false, "a\nb\nc\nd\n"),
+            ("e\n", true, "a\nb\nc\nd\n"),
+        ] {
+            gathered.add(line.as_bytes(), may_wait, &mut out).unwrap();
+            assert_eq!(out, then.as_bytes());
+        }
+        gathered.write_out(&mut out).unwrap();
+        gathered.write_out(&mut out).unwrap();
+        assert_eq!(out, b"a\nb\nc\nd\ne\n");
+    }
+
+    #[test]
+    fn not_more_than_enough_waits() {
+        let (mut gathered, mut out) = (Gathered(Vec::new()), Vec::new());
+        let line = [b'x'; ENOUGH / 2];
+        gathered.add(&line, true, &mut out).unwrap();
+        assert!(out.is_empty());
+        gathered.add(&line, true, &mut out).unwrap();
+        assert_eq!(out.len(), ENOUGH);
+    }
+}
