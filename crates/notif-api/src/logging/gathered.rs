@@ -1,14 +1,15 @@
 //! Lines of requests, gathered for as long as an event loop is at work: a system call for each costs as much
 //! as a twentieth of a short request. They go out together once those requests are dealt with that were
-//! there at the same time, and before any other line. A process that is killed may lose those of its last
-//! millisecond.
+//! there at the same time, and before any other line. A process that is killed may lose those of the last
+//! turn of each event loop, whose answers may have gone out.
 
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// From so many bytes on they go out at once.
-const ENOUGH: usize = 16 * 1024;
+/// So many bytes are written at once at most, where no line is longer: what a pipe takes in one piece that
+/// others write to as well (`PIPE_BUF` of Linux).
+const TOGETHER_MAX: usize = 4096;
 
 /// One for all threads, so that lines stay in order.
 static GATHERED: Mutex<Gathered> = Mutex::new(Gathered(Vec::new()));
@@ -25,6 +26,13 @@ pub(crate) fn with_others(log: impl FnOnce()) {
     MAY_WAIT.set(true);
     log();
     MAY_WAIT.set(false);
+    if !IS_DUE.replace(true) {
+        // behind all that the event loop has to do already
+        drop(actix_web::rt::spawn(async {
+            IS_DUE.set(false);
+            write_out();
+        }));
+    }
 }
 
 /// Writes what waits. Nobody is left to be told where that fails.
@@ -37,15 +45,7 @@ pub(super) struct Out;
 
 impl Write for Out {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let may_wait = MAY_WAIT.get();
-        gathered().add(line, may_wait, &mut io::stderr())?;
-        if may_wait && !IS_DUE.replace(true) {
-            // behind all that the event loop has to do already
-            drop(actix_web::rt::spawn(async {
-                IS_DUE.set(false);
-                write_out();
-            }));
-        }
+        gathered().add(line, MAY_WAIT.get(), &mut io::stderr())?;
         Ok(line.len())
     }
 
@@ -58,13 +58,18 @@ impl Write for Out {
 struct Gathered(Vec<u8>);
 
 impl Gathered {
-    /// Adds a line, which is written now with all before it, unless it may wait and there are not enough.
+    /// Adds a line, which is written now, behind all before it, unless it may wait.
     fn add(&mut self, line: &[u8], may_wait: bool, to: &mut impl Write) -> io::Result<()> {
-        self.0.extend_from_slice(line);
-        if may_wait && self.0.len() < ENOUGH {
-            return Ok(());
+        let mut written = Ok(());
+        if self.0.len().saturating_add(line.len()) > TOGETHER_MAX {
+            written = self.write_out(to);
         }
-        self.write_out(to)
+        self.0.extend_from_slice(line);
+        if may_wait {
+            written
+        } else {
+            self.write_out(to)
+        }
     }
 
     fn write_out(&mut self, to: &mut impl Write) -> io::Result<()> {
@@ -101,12 +106,16 @@ mod tests {
     }
 
     #[test]
-    fn not_more_than_enough_waits() {
+    fn what_would_be_too_much_for_one_piece_goes_in_several() {
         let (mut gathered, mut out) = (Gathered(Vec::new()), Vec::new());
-        let line = [b'x'; ENOUGH / 2];
-        gathered.add(&line, true, &mut out).unwrap();
-        assert!(out.is_empty());
-        gathered.add(&line, true, &mut out).unwrap();
-        assert_eq!(out.len(), ENOUGH);
+        let line = [b'x'; TOGETHER_MAX / 2];
+        for written in [0, 0, TOGETHER_MAX] {
+            gathered.add(&line, true, &mut out).unwrap();
+            assert_eq!(out.len(), written);
+        }
+        gathered.add(&[b'y'; TOGETHER_MAX], true, &mut out).unwrap();
+        assert_eq!(out.len(), TOGETHER_MAX + line.len());
+        gathered.add(b"z", false, &mut out).unwrap();
+        assert_eq!(out.len(), 2 * TOGETHER_MAX + line.len() + 1);
     }
 }

@@ -191,7 +191,7 @@ impl Connection {
     }
 
     /// Ends what belongs together: an error before it does no harm to what comes behind it. Pushes out
-    /// what was sent, as far as the socket takes it, which nothing before does below 64 KiB.
+    /// what was sent, as far as the socket takes it; before, libpq sends no more than whole blocks of 8 KiB.
     pub(super) fn send_sync(&mut self) -> Result<(), String> {
         // SAFETY: as in `is_broken`.
         self.sent(unsafe { sys::PQpipelineSync(self.0.as_ptr()) })
@@ -280,6 +280,12 @@ impl Answer {
         // SAFETY: as in `is_good`.
         let status = unsafe { sys::PQresultStatus(self.0.as_ptr()) };
         status == sys::ExecStatusType::PGRES_PIPELINE_ABORTED
+    }
+
+    /// Does the server end the connection with it?
+    pub(super) fn is_fatal(&self) -> bool {
+        let severity = self.error_field(sys::PG_DIAG_SEVERITY_NONLOCALIZED);
+        severity.is_some_and(|word| word == "FATAL" || word == "PANIC")
     }
 
     /// The server's error code, five characters; none where libpq itself made up the error.

@@ -1,8 +1,9 @@
 //! What sends the questions of a line, a few together, and hands out the answers.
 //!
 //! A packet of its own for each question, and for each answer, costs more than the question: whoever waits
-//! for it is woken. So what comes while PostgreSQL has enough to do is held back here, where it waits no
-//! longer than it would there, and then goes together.
+//! for it is woken. So what comes while PostgreSQL has enough to do is held back here, where it would only
+//! wait there, and then goes together. Where PostgreSQL is far away, what is held may wait for the way there
+//! and back of one parcel before it.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -136,8 +136,8 @@ impl Load {
 }
 
 /// The pace after one more look, at which each answer had taken so long. Where nobody had waited before,
-/// the way to PostgreSQL and back is in that, which those behind do not wait for: it may have been faster,
-/// and was not slower.
+/// the way to PostgreSQL and back is in that, which most of those behind do not wait for: it may have been
+/// faster, and was not slower.
 fn paced(pace: Duration, each: Duration, was_empty: bool) -> Duration {
     if was_empty && each > pace {
         return pace;

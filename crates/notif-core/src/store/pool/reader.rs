@@ -59,12 +59,22 @@ struct Question {
     asked_at: u64,
     /// What came back so far.
     answer: Option<Answer>,
-    /// The statement that is prepared by it, until PostgreSQL says that it is.
-    preparing: Option<Arc<str>>,
+    /// How its statement was sent.
+    by: By,
     /// How many answers are still to come: one, and one more where its statement is prepared.
     to_come: u8,
     /// Is it the last of those that were asked together? The end of their transaction is its own.
     is_last: bool,
+}
+
+/// How the statement of a question was sent.
+enum By {
+    /// As it is.
+    Text,
+    /// By the name under which it is prepared.
+    Name(Arc<CString>),
+    /// By the name under which it is being prepared, until PostgreSQL says that it is.
+    NewName(Arc<CString>),
 }
 
 /// How far a question has come.
@@ -145,13 +155,13 @@ impl Reader {
     ) -> Result<Wait, String> {
         let mut statements = statements.into_iter().peekable();
         while let Some(statement) = statements.next() {
-            let preparing = self.send(statement)?;
+            let by = self.send(statement)?;
             let is_last = statements.peek().is_none();
             self.questions.push_back(Question {
                 asked_at: self.health.suspicions(),
                 answer: None,
-                to_come: if preparing.is_some() { 2 } else { 1 },
-                preparing,
+                to_come: if matches!(by, By::NewName(_)) { 2 } else { 1 },
+                by,
                 is_last,
             });
             if is_last {
@@ -161,30 +171,33 @@ impl Reader {
         self.flush()
     }
 
-    /// Sends a question; its statement, where it is prepared with it.
-    fn send(&mut self, statement: &Statement) -> Result<Option<Arc<str>>, String> {
+    /// Sends a question.
+    fn send(&mut self, statement: &Statement) -> Result<By, String> {
         let Statement { sql, types, values } = statement;
         let schema = self.health.schemas();
         if self.schema != schema {
             self.kept.iter_mut().for_each(Kept::clear);
             self.schema = schema;
         }
-        let mut preparing = None;
         let name = self.kept.as_mut().and_then(|kept| kept.get(sql));
         match (name, &mut self.kept) {
-            (Some(name), _) => self.connection.send_prepared(&name, values)?,
+            (Some(name), _) => {
+                self.connection.send_prepared(&name, values)?;
+                Ok(By::Name(name))
+            }
             (None, Some(kept)) if kept.len() < KEPT_MAX => {
                 let name = CString::new(format!("notif_{}", self.prepared)).unwrap_or_default();
                 self.prepared = self.prepared.saturating_add(1);
                 self.connection.send_prepare(&name, sql, types)?;
                 self.connection.send_prepared(&name, values)?;
                 // who asks the same meanwhile comes behind it
-                kept.insert(sql, name);
-                preparing = Some(Arc::clone(sql));
+                Ok(By::NewName(kept.insert(sql, name)))
             }
-            _ => self.connection.send_statement(sql, types, values)?,
+            _ => {
+                self.connection.send_statement(sql, types, values)?;
+                Ok(By::Text)
+            }
         }
-        Ok(preparing)
     }
 
     /// Goes on once the socket was ready: takes in what it holds, and gives the answer to the oldest
@@ -224,22 +237,22 @@ impl Reader {
         let Some(Question {
             asked_at,
             answer: Some(answer),
-            preparing,
+            by,
             ..
         }) = self.questions.pop_front()
         else {
             return Err(self.lost("no answer to a statement"));
         };
         if !answer.is_good() {
-            // those that were asked behind it fail as well, and their statement is void then
-            if let (Some(sql), Some(kept)) = (preparing, &mut self.kept) {
-                kept.remove(&sql);
+            // those that were asked by this name behind it fail as well
+            if let (By::NewName(name), Some(kept)) = (&by, &mut self.kept) {
+                kept.forget(name);
             }
             if answer.is_skipped() {
                 let words = "skipped: asked together with something that failed".to_owned();
                 return Err(StoreError::Unreachable(words));
             }
-            return Err(self.refused(&answer));
+            return Err(self.refused(&answer, &by));
         }
         self.alive_at = asked_at;
         Ok(answer)
@@ -261,18 +274,27 @@ impl Reader {
     }
 
     /// What the server's error means. Classes: appendix "PostgreSQL Error Codes" of its manual.
-    fn refused(&mut self, answer: &Answer) -> StoreError {
+    fn refused(&mut self, answer: &Answer, by: &By) -> StoreError {
         let message = answer.message().replace('\n', " ");
         let Some(code) = answer.sqlstate() else {
             return self.lost(&message); // libpq's own words: the server said nothing more
         };
         match code.as_str() {
-            "25006" => StoreError::ReadOnly(message),
             // the server is going down, or throws this session out
-            _ if code.starts_with("08") || code.starts_with("57P") => self.lost(&message),
-            // what was prepared is gone, or belongs to a table that was changed since: whoever asks
+            _ if answer.is_fatal() || code.starts_with("08") || code.starts_with("57P") => {
+                self.lost(&message)
+            }
+            "25006" => StoreError::ReadOnly(message),
+            // it is not there: never prepared, because of what failed before it, or gone. Whoever asks
             // again prepares anew
-            "26000" | "0A000" => {
+            "26000" => {
+                if let (By::Name(name), Some(kept)) = (by, &mut self.kept) {
+                    kept.forget(name);
+                }
+                StoreError::Unreachable(message)
+            }
+            // it was prepared for a table that was changed since, on the other connections as well
+            "0A000" => {
                 self.health.schema_changed();
                 StoreError::Unreachable(message)
             }
@@ -291,9 +313,12 @@ impl Question {
         }
         let is_first = self.answer.is_none();
         if self.answer.as_ref().is_none_or(Answer::is_good) {
-            if is_first && next.is_good() {
+            if let By::NewName(name) = &self.by
+                && is_first
+                && next.is_good()
+            {
                 // it stays prepared even where to run it fails
-                self.preparing = None;
+                self.by = By::Name(Arc::clone(name));
             }
             self.answer = Some(next);
         }

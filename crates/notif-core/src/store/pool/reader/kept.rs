@@ -27,15 +27,17 @@ impl Kept {
     }
 
     /// Remembers the name of a statement.
-    pub(super) fn insert(&mut self, sql: &Arc<str>, name: CString) {
+    pub(super) fn insert(&mut self, sql: &Arc<str>, name: CString) -> Arc<CString> {
         self.last = None;
-        self.names.insert(Arc::clone(sql), Arc::new(name));
+        let name = Arc::new(name);
+        self.names.insert(Arc::clone(sql), Arc::clone(&name));
+        name
     }
 
-    /// Forgets a statement.
-    pub(super) fn remove(&mut self, sql: &str) {
+    /// Forgets a name, unless the statement has got another one since.
+    pub(super) fn forget(&mut self, name: &Arc<CString>) {
         self.last = None;
-        self.names.remove(sql);
+        self.names.retain(|_, kept| kept != name);
     }
 
     /// Forgets all.

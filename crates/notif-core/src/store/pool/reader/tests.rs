@@ -177,6 +177,10 @@ fn what_is_asked_together_with_something_that_fails_is_skipped_behind_it_and_onl
     assert_eq!(last.as_ref().unwrap(), "e");
     assert!(!world.reader.is_broken());
     assert_eq!(world.exchange(other()).unwrap(), "other b");
+    // what is prepared of the others is still good
+    let prepared = statement("SELECT count(*)::text FROM pg_prepared_statements");
+    world.exchange(text("a")).unwrap();
+    assert_eq!(world.exchange(prepared).unwrap(), "4");
 }
 
 #[test]
