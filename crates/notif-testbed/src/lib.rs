@@ -9,6 +9,7 @@
 //! - [`fuzz_input`]: a message as the bytes that a fuzzer changes;
 //! - [`hostile`]: messages that break recorders;
 //! - [`mutation`]: trying deliberate defects;
+//! - [`named_tests()`]: the names of the tests in sources;
 //! - [`process`]: programs that end, within a time limit;
 //! - [`proxy`]: a connection that breaks on demand;
 //! - [`rebuild`]: a message put together again from its row;
@@ -29,6 +30,7 @@ pub mod http;
 pub mod kafka;
 mod maven;
 pub mod mutation;
+mod named_tests;
 mod port;
 pub mod postgres;
 pub mod process;
@@ -40,6 +42,7 @@ pub mod wait;
 
 pub use campus::{Campus, CampusEvent};
 pub use kafka::{Kafka, KafkaOptions, Message, Producer, RawMessage, TruthRecord};
+pub use named_tests::named_tests;
 pub use port::free_port;
 pub use postgres::{Postgres, PostgresOptions, TestDatabase};
 pub use proxy::Proxy;

@@ -4,9 +4,10 @@
 //! those of this database are numbered from 1 on; then both make up one without looking it up, and the
 //! baseline pays for nothing that the API does not. `question.rs` is what is asked, `statement.rs` how
 //! PostgreSQL's log becomes a script of pgbench, `load.rs` how the two programs are run and read,
-//! `size.rs` whether a page costs more where there are more rows, `streams.rs` what open streams cost
-//! the others.
+//! `size.rs` whether a page costs more where there are more rows, `huge.rs` how much memory the largest
+//! replies take, `streams.rs` what open streams cost the others.
 
+mod huge;
 pub(crate) mod load;
 mod question;
 mod size;
@@ -41,6 +42,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) fn measure(stage: &Stage, rounds: u32, report: &mut Report) -> Result<()> {
     beside_pgbench(stage, rounds, report)?;
     size::measure(stage, rounds, report)?;
+    huge::measure(stage, report)?;
     streams::measure(stage, rounds, report)
 }
 
