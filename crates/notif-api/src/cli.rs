@@ -196,11 +196,22 @@ fn choice<T: ValueEnum>(text: &str) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, FromArgMatches};
+
     use super::*;
 
     #[test]
     fn the_definition_is_sound() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn it_listens_on_all_addresses_at_port_3000_where_nothing_is_said() {
+        // wherever this runs may have a HOST of its own
+        let command = Cli::command().mut_args(|argument| argument.env(None::<&str>));
+        let matches = command.try_get_matches_from(["notif-api"]).unwrap();
+        let cli = Cli::from_arg_matches(&matches).unwrap();
+        assert_eq!((&*cli.host, cli.port), ("0.0.0.0", 3000));
     }
 
     #[test]

@@ -130,8 +130,10 @@ pub async fn serve(
     );
     config.access.announce();
     let app = Data::new(App::new(database, config));
-    freshness::keep_up(&app);
-    let tailer = actix_web::rt::spawn(stream::tail(app.clone()));
+    let background = [
+        actix_web::rt::spawn(freshness::keep_up(app.clone())),
+        actix_web::rt::spawn(stream::tail(app.clone())),
+    ];
     let draining = app.clone();
     let stop = async move {
         stop.await;
@@ -158,7 +160,9 @@ pub async fn serve(
         .workers(config.workers)
         .listen(listener)?;
     let ended = server.run().await;
-    tailer.abort();
+    background
+        .iter()
+        .for_each(actix_web::rt::task::JoinHandle::abort);
     ended
 }
 

@@ -1,5 +1,5 @@
-//! What a reader may ask of the ledgers of losses and of runs: pages, newest first. SQL is in
-//! `store::ledger`, HTTP in the API; notifications are asked for in `query`.
+//! What a reader may ask of the ledgers: pages of losses and of runs, newest first, and of topics, by name.
+//! SQL is in `store::ledger`, HTTP in the API; notifications are asked for in `query`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -102,15 +102,74 @@ impl std::fmt::Display for LedgerCursor {
 
 impl Ledger {
     fn cursor_head(self) -> [u8; 9] {
-        let name = match self {
+        cursor_head(match self {
             Self::Gaps => "ledger of gaps",
             Self::Runs => "ledger of runs",
-        };
-        let mut head = [VERSION; 9];
-        for (to, from) in head.iter_mut().skip(1).zip(Sha256::digest(name)) {
-            *to = from;
+        })
+    }
+}
+
+/// How the cursors of a list begin.
+fn cursor_head(list: &str) -> [u8; 9] {
+    let mut head = [VERSION; 9];
+    for (to, from) in head.iter_mut().skip(1).zip(Sha256::digest(list)) {
+        *to = from;
+    }
+    head
+}
+
+/// How many topics a page has where no limit is given.
+pub const TOPICS_DEFAULT: u32 = 500;
+/// How long the name of a topic may be, bytes. Kafka's own limit.
+const TOPIC_NAME_MAX: usize = 249;
+
+/// Which page of the topics that are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicQuery {
+    /// At most so many topics.
+    pub limit: u32,
+    /// Only topics behind this one.
+    pub after: Option<String>,
+}
+
+/// A place among the topics: version, 8 bytes of a hash that stands for that list, name of a topic. It
+/// carries no authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicCursor(Vec<u8>);
+
+impl TopicCursor {
+    /// The place behind `topic`.
+    pub(crate) fn behind(topic: &str) -> Self {
+        Self([&Self::head(), topic.as_bytes()].concat())
+    }
+
+    /// The topic in a cursor.
+    pub fn parse(text: &str) -> Result<String, CursorError> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_not_base64| CursorError::Unknown)?;
+        let (head, topic) = bytes
+            .split_first_chunk::<9>()
+            .filter(|(head, _)| head.first() == Some(&VERSION))
+            .ok_or(CursorError::Unknown)?;
+        if *head != Self::head() {
+            return Err(CursorError::OtherList);
         }
-        head
+        let topic = std::str::from_utf8(topic).map_err(|_not_utf8| CursorError::Unknown)?;
+        if topic.is_empty() || topic.len() > TOPIC_NAME_MAX || topic.contains('\0') {
+            return Err(CursorError::Unknown);
+        }
+        Ok(topic.to_owned())
+    }
+
+    fn head() -> [u8; 9] {
+        cursor_head("topics")
+    }
+}
+
+impl std::fmt::Display for TopicCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(&self.0))
     }
 }
 
@@ -139,6 +198,27 @@ mod tests {
             let parsed = LedgerCursor::parse(text, Ledger::Gaps);
             assert_eq!(parsed, Err(CursorError::Unknown), "{text}");
         }
+    }
+
+    #[test]
+    fn a_cursor_of_topics_gives_its_topic_back_and_fits_no_other_list() {
+        let text = TopicCursor::behind("orders.v1").to_string();
+        assert_eq!(TopicCursor::parse(&text), Ok("orders.v1".to_owned()));
+        for (other, of) in [(Ledger::Gaps, "gaps"), (Ledger::Runs, "runs")] {
+            assert!(LedgerCursor::parse(&text, other).is_err(), "{of}");
+            let text = LedgerCursor::new(other, 7).to_string();
+            assert_eq!(TopicCursor::parse(&text), Err(CursorError::OtherList));
+        }
+        let long = "x".repeat(TOPIC_NAME_MAX + 1);
+        for topic in ["", "or\0ders", &long] {
+            let text = TopicCursor::behind(topic).to_string();
+            assert_eq!(TopicCursor::parse(&text), Err(CursorError::Unknown));
+        }
+        let mut bytes = TopicCursor::behind("").0;
+        bytes.push(0xFF);
+        let text = TopicCursor(bytes).to_string();
+        assert_eq!(TopicCursor::parse(&text), Err(CursorError::Unknown));
+        assert_eq!(TopicCursor::parse("%%%"), Err(CursorError::Unknown));
     }
 
     #[test]

@@ -14,11 +14,10 @@ use actix_web::{Error, ResponseError as _};
 use crate::app::App;
 use crate::database::died;
 use crate::etag::{ETag, Known};
-use crate::freshness::{self, RECORDED_THROUGH};
+use crate::freshness::RECORDED_THROUGH;
 use crate::gzip;
 use crate::in_flight::Reply;
 use crate::problem::Problem;
-use crate::routes;
 use crate::unsent::Unsent;
 
 /// When the next poll is to be expected, seconds: clients that ask more often learn nothing new.
@@ -34,17 +33,14 @@ pub(crate) async fn finish<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if let Some(app) = request.app_data::<Data<App>>()
-        && !routes::is_probe(request.path())
-    {
-        // before the answer is made: it has a good chance to be there in time
-        freshness::keep_up(app);
-    }
+    // before the answer is made: what is learned meanwhile may speak of rows that it does not have
+    let app = request.app_data::<Data<App>>();
+    let through = app.and_then(|app| app.freshness.header());
     let mut response = next.call(request).await?.map_into_boxed_body();
     let unsent = response.response_mut().extensions_mut().remove::<Unsent>();
     let Some(unsent) = unsent else {
         if is_told_absent(&response) {
-            tell_freshness(&mut response);
+            tell_freshness(&mut response, through);
         }
         return Ok(response);
     };
@@ -61,22 +57,25 @@ pub(crate) async fn finish<B: MessageBody + 'static>(
         work.finished()
     };
     if is_recorded {
-        tell_freshness(&mut response);
+        tell_freshness(&mut response, through);
     }
     Ok(finished.within(response))
 }
 
-/// Does it say that something is not recorded? When that was true belongs to it.
+/// Does it say that something is not recorded, or not kept? When that was true belongs to it.
 fn is_told_absent(response: &ServiceResponse<BoxBody>) -> bool {
     let extensions = response.response().extensions();
-    matches!(extensions.get(), Some(Problem::NotFound(_)))
+    matches!(
+        extensions.get(),
+        Some(Problem::NotFound(_) | Problem::RawNotKept(_))
+    )
 }
 
-fn tell_freshness(response: &mut ServiceResponse<BoxBody>) {
+fn tell_freshness(response: &mut ServiceResponse<BoxBody>, through: Option<HeaderValue>) {
     let Some(app) = response.request().app_data::<Data<App>>() else {
         return;
     };
-    let (through, interval) = (app.freshness.header(), app.poll_interval.clone());
+    let interval = app.poll_interval.clone();
     let headers = response.headers_mut();
     for (name, value) in [(RECORDED_THROUGH, through), (X_POLL_INTERVAL, interval)] {
         if let Some(value) = value {

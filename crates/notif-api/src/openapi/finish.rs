@@ -75,6 +75,7 @@ fn finish(operation: &mut Operation) {
         };
         if status.starts_with('2') {
             if is_recorded {
+                add_headers(response, TAGGED);
                 add_headers(response, RECORDED);
             }
             if is_list {
@@ -82,6 +83,9 @@ fn finish(operation: &mut Operation) {
             }
         } else {
             describe_problem(response);
+            if is_recorded && status == "404" {
+                add_headers(response, RECORDED);
+            }
         }
         add_headers(response, ALWAYS);
     }
@@ -127,11 +131,11 @@ const ALWAYS: &[Told] = &[(
     "X-Request-Id",
     "The request's id: the client's own where it sent one, else a new one. The log has it too.",
 )];
+const TAGGED: &[Told] = &[(
+    "ETag",
+    "Names this reply: sent back in `If-None-Match` it is answered with 304 while nothing changed.",
+)];
 const RECORDED: &[Told] = &[
-    (
-        "ETag",
-        "Names this reply: sent back in `If-None-Match` it is answered with 304 while nothing changed.",
-    ),
     (
         "Recorded-Through",
         "Everything up to this time is recorded, RFC 3339; absent while that is not known.",
@@ -187,6 +191,7 @@ fn shared_answers() -> [(&'static str, (&'static str, Response)); 5] {
     let mut unchanged = ResponseBuilder::new()
         .description("Nothing changed since the reply with the tag of `If-None-Match`")
         .build();
+    add_headers(&mut unchanged, TAGGED);
     add_headers(&mut unchanged, RECORDED);
     add_headers(&mut unchanged, ALWAYS);
     let asks = [("WWW-Authenticate", "`Bearer`")];

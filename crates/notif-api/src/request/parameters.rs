@@ -6,8 +6,8 @@
 use std::ops::RangeInclusive;
 
 use actix_web::HttpRequest;
-use notif_core::ledger::{Ledger, LedgerCursor};
-use notif_core::query::{Cursor, LIMIT_MAX, ListHash, OFFSET_MAX};
+use notif_core::ledger::{Ledger, LedgerCursor, TopicCursor};
+use notif_core::query::{Cursor, CursorError, LIMIT_MAX, ListHash, OFFSET_MAX};
 use percent_encoding::percent_decode;
 use uuid::Uuid;
 
@@ -129,8 +129,17 @@ impl Parameters {
 
     /// `cursor`: the number of the row after which the page of `ledger` begins.
     pub(crate) fn ledger_cursor(&mut self, ledger: Ledger) -> Option<i64> {
-        match LedgerCursor::parse(self.value("cursor")?, ledger) {
-            Ok(id) => Some(id),
+        self.place(|text| LedgerCursor::parse(text, ledger))
+    }
+
+    /// `cursor`: the topic after which the page of topics begins.
+    pub(crate) fn topic_cursor(&mut self) -> Option<String> {
+        self.place(TopicCursor::parse)
+    }
+
+    fn place<T>(&mut self, parse: impl FnOnce(&str) -> Result<T, CursorError>) -> Option<T> {
+        match parse(self.value("cursor")?) {
+            Ok(place) => Some(place),
             Err(error) => {
                 let hint = "hint: take it from a Link header as it stands";
                 self.refuse("cursor", format!("{error}; {hint}"));

@@ -95,6 +95,8 @@ fn limits_out_of_their_bounds_are_refused() {
         "/runner/r-1/notifications",
         "/correlation/x-1",
         "/notifications",
+        "/gaps",
+        "/runs",
     ] {
         for value in [
             "0",

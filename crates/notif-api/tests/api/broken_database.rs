@@ -232,6 +232,30 @@ fn a_table_that_is_locked_is_503_in_bounded_time() {
     assert_eq!(world.server.get("/order/o-1").status, 200);
 }
 
+#[test]
+fn a_statement_that_takes_longer_than_2_s_is_given_up_by_postgresql_too() {
+    let world = World::new();
+    let row = Row::new(1).text("order_id", "o-1");
+    world.sql(&row.text("customer_id", "c-1").insert());
+    world.sql(
+        "ALTER TABLE notifications RENAME TO rows; \
+         CREATE VIEW notifications AS SELECT rows.* FROM rows, pg_sleep(60)",
+    );
+    for path in ["/order/o-1", "/customer/c-1/notifications"] {
+        let started = Instant::now();
+        let refused = world.server.get(path);
+        let took = started.elapsed();
+        assert_eq!(refused.status, 503, "{refused}");
+        assert!(refused.header("retry-after").is_some(), "{refused}");
+        assert!(took >= Duration::from_secs(2), "{path}: {took:?}");
+        assert!(took < Duration::from_secs(6), "{path}: {took:?}");
+        // no one is left behind that works for nobody
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                      AND wait_event = 'PgSleep'";
+        assert_eq!(world.sql(asleep), "0", "{path}");
+    }
+}
+
 /// The server processes that the API reads with.
 fn readers(world: &World) -> String {
     world.sql(

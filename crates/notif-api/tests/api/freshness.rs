@@ -1,6 +1,7 @@
 //! `Recorded-Through` and `X-Poll-Interval`.
 
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use notif_testbed::wait_for;
@@ -9,6 +10,7 @@ use crate::http::Response;
 use crate::ledger_rows::{drained, partition};
 use crate::rows::Row;
 use crate::server::{World, psql};
+use crate::{recorded, story};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const NOON: &str = "2026-01-05T12:00:00.123456Z";
@@ -37,40 +39,74 @@ fn wait_until_told(world: &World, through: Option<&str>) {
     .unwrap();
 }
 
+/// A world with something to give at every address of recorded data, as fresh as noon.
+fn told_at_noon() -> World {
+    let world = World::with(|config| config.poll_interval = Some(20));
+    story::tell(&world);
+    world.sql("UPDATE kafka_offsets SET drained_through = '2026-01-05T13:00:00Z'");
+    // the last of them tells
+    world.sql(&drained("stale", 0, &format!("'{NOON}'")));
+    wait_until_told(&world, Some(NOON));
+    world
+}
+
+/// Status, freshness, and when the next poll is to be expected.
+fn said(response: &Response) -> (u16, Option<&str>, Option<&str>) {
+    let interval = response.header("x-poll-interval");
+    (response.status, told(response), interval)
+}
+
 #[test]
 fn every_reply_of_recorded_data_says_how_fresh_it_is() {
-    let world = fresh_at_noon();
-    let latest = world.server.get("/order/o-1/latest");
-    let notification = format!(
-        "/notifications/{}",
-        latest.json()["notificationId"].as_str().unwrap()
-    );
-    for path in [
-        "/order/o-1",
-        "/order/o-1/latest",
-        "/order/unknown",
-        "/customer/c-1/notifications",
-        &notification,
-        "/topics",
-        "/gaps",
-        "/runs",
-    ] {
+    let world = told_at_noon();
+    for path in recorded::paths() {
         for method in ["GET", "HEAD"] {
-            let response = world.server.request(method, path, &[], b"");
+            let whole = world.server.request(method, path, &[], b"");
             assert_eq!(
-                (
-                    response.status,
-                    told(&response),
-                    response.header("x-poll-interval")
-                ),
+                said(&whole),
                 (200, Some(NOON), Some("20")),
+                "{method} {path}"
+            );
+            // it moves on while the text stays the same
+            let known = [("if-none-match", whole.header("etag").unwrap())];
+            let unchanged = world.server.request(method, path, &known, b"");
+            assert_eq!(
+                said(&unchanged),
+                (304, Some(NOON), Some("20")),
                 "{method} {path}"
             );
         }
     }
-    // that something is not there was true then, too
-    let absent = world.server.get("/order/unknown/latest");
-    assert_eq!((absent.status, told(&absent)), (404, Some(NOON)));
+}
+
+#[test]
+fn that_nothing_is_there_says_when_that_was_true() {
+    let world = told_at_noon();
+    for (path, status) in [
+        ("/order/unknown", 200),
+        ("/order/unknown/timeline", 200),
+        ("/customer/unknown/notifications", 200),
+        ("/runner/unknown/notifications", 200),
+        ("/correlation/unknown", 200),
+        ("/notifications?orderId=unknown", 200),
+        ("/order/unknown/latest", 404),
+        ("/notifications/01890000-0000-7000-8000-000000000000", 404),
+        (
+            "/notifications/01890000-0000-7000-8000-000000000000/raw",
+            404,
+        ),
+        ("/records/order-events/0/99", 404),
+        ("/records/order-events/0/2?generation=1", 404),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let absent = world.server.request(method, path, &[], b"");
+            assert_eq!(
+                said(&absent),
+                (status, Some(NOON), Some("20")),
+                "{method} {path}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -150,4 +186,67 @@ fn without_a_configured_interval_none_is_told() {
     let response = world.server.get("/order/o-1");
     assert_eq!(response.header("x-poll-interval"), None);
     assert_eq!(told(&response), None);
+}
+
+#[test]
+fn it_is_looked_up_while_nobody_asks() {
+    let world = fresh_at_noon();
+    world.sql(
+        "UPDATE kafka_offsets SET drained_through = '2026-01-05T14:00:00Z' WHERE partition = 1",
+    );
+    let began = |after: &str| {
+        let look = format!(
+            "SELECT count(*), max(query_start) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name = 'notif-api' \
+             AND query LIKE 'SELECT drained_through%' AND query_start > {after}"
+        );
+        wait_for("a look", LIMIT, || {
+            let answer = world.sql(&look);
+            let (count, at) = answer.split_once('|').unwrap();
+            (count != "0").then(|| format!("'{at}'"))
+        })
+        .unwrap()
+    };
+    let now = world.sql("SELECT clock_timestamp()");
+    let first = began(&format!("'{now}'"));
+    // what the first one found is known once there is a second one
+    began(&first);
+    let reply = world.server.get("/order/o-1");
+    assert_eq!(told(&reply), Some("2026-01-05T13:00:00.000000Z"));
+}
+
+#[test]
+fn a_reply_says_what_was_known_when_its_request_came() {
+    let world = fresh_at_noon();
+    let drain = |through: &str| {
+        world.sql(&format!(
+            "UPDATE kafka_offsets SET drained_through = '{through}' WHERE partition = 1"
+        ));
+    };
+    let later = "2026-01-05T12:30:00.000000Z";
+    let locked_out = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                      AND application_name = 'notif-api' AND wait_event_type = 'Lock'";
+    // PostgreSQL gives a read up after two seconds, in which a busy machine may not get that far
+    wait_for("a reply that took longer than a look", LIMIT, || {
+        drain(NOON);
+        wait_until_told(&world, Some(NOON));
+        let held = world.database.hold("LOCK TABLE notifications").unwrap();
+        let reply = thread::scope(|scope| {
+            let asking = scope.spawn(|| world.server.get("/order/o-1/latest"));
+            wait_for("a read that waits", LIMIT, || {
+                (world.sql(locked_out) != "0").then_some(())
+            })
+            .unwrap();
+            // from here on rows may be recorded that this read does not see
+            drain(later);
+            wait_for("a look", LIMIT, || {
+                (told(&world.server.get("/topics")) == Some(later)).then_some(())
+            })
+            .unwrap();
+            drop(held);
+            asking.join().unwrap()
+        });
+        (reply.status == 200).then(|| assert_eq!(told(&reply), Some(NOON)))
+    })
+    .unwrap();
 }

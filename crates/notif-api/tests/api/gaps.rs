@@ -81,6 +81,7 @@ fn a_page_has_50_gaps_where_nothing_is_said_and_500_at_most() {
     assert_eq!(ids(&world.server.get("/gaps?limit=500")).len(), 500);
     for limit in ["0", "501", "x"] {
         let refused = world.server.get(&format!("/gaps?limit={limit}"));
+        assert_eq!(refused.status, 400, "{limit}");
         assert_eq!(refused.refused_fields(), ["query.limit"], "{limit}");
     }
 }
@@ -99,6 +100,7 @@ fn a_cursor_of_another_list_is_refused() {
     }
     for cursor in ["", "7", "AQ"] {
         let refused = world.server.get(&format!("/gaps?cursor={cursor}"));
+        assert_eq!(refused.status, 400, "{cursor}");
         assert_eq!(refused.refused_fields(), ["query.cursor"], "{cursor}");
     }
 }

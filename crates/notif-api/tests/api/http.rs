@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Longer than the server ever takes, short beside a test that hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Headers that say the same on every reply, as `tokens.rs` tests: no snapshot repeats them.
+/// Headers that say the same on every reply, as `security.rs` tests: no snapshot repeats them.
 pub(crate) const ON_EVERY_REPLY: [&str; 3] = [
     "content-security-policy",
     "cross-origin-resource-policy",

@@ -223,6 +223,45 @@ fn the_pages_of_every_list_are_what_it_shows_in_memory() {
     outcome.unwrap();
 }
 
+#[test]
+fn a_page_of_each_list_of_one_id_ends_at_8_mib_of_events() {
+    let world = World::new();
+    let rows: Vec<_> = [3, 3, 3, 9, 1, 1]
+        .into_iter()
+        .zip(1..)
+        .map(|(mib, second)| {
+            let event = format!("'{{\"payload\": \"' || repeat('x', {mib} * 1048576) || '\"}}'");
+            Row::new(second)
+                .text("order_id", "o-1")
+                .text("customer_id", "c-1")
+                .text("runner_id", "r-1")
+                .text("correlation_id", "x-1")
+                .event(event)
+        })
+        .collect();
+    world.sql(&insert(&rows));
+    let ids: Vec<_> = rows.iter().map(|row| row.id.to_string()).collect();
+    // one that is larger than a page is served alone
+    let oldest_first = [&ids[..2], &ids[2..3], &ids[3..4], &ids[4..]].map(<[String]>::to_vec);
+    let newest_first = [&ids[4..], &ids[3..4], &ids[1..3], &ids[..1]]
+        .map(|page| page.iter().rev().cloned().collect::<Vec<_>>());
+    for (path, expected) in [
+        ("/order/o-1", &oldest_first),
+        ("/correlation/x-1", &oldest_first),
+        ("/customer/c-1/notifications", &newest_first),
+        ("/runner/r-1/notifications", &newest_first),
+    ] {
+        let mut pages = Vec::new();
+        let mut next = Some(String::new());
+        while let Some(query) = next {
+            let page = world.server.get(&format!("{path}{query}"));
+            pages.push(page.ids());
+            next = page.next();
+        }
+        assert_eq!(&pages, expected, "{path}");
+    }
+}
+
 /// What is committed before the first page is read appears once, what comes later at most once,
 /// wherever in the list it belongs.
 #[test]

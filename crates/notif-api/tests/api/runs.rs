@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::gaps::walk;
+use crate::gaps::{ids, walk};
 use crate::ledger_rows::{ended, run};
 use crate::server::World;
 
@@ -55,4 +55,43 @@ fn runs_are_paged_by_their_links() {
         walk(&world, "/runs", "?limit=2"),
         [vec![5, 4], vec![3, 2], vec![1]]
     );
+}
+
+#[test]
+fn a_page_has_50_runs_where_nothing_is_said_and_500_at_most() {
+    let world = World::new();
+    world.sql(
+        "INSERT INTO poll_runs (started_at, deadline_at, host, version) \
+         SELECT now(), now() + interval '50 s', 'host-1', '0.1.0' FROM generate_series(1, 501)",
+    );
+    let newest = |count: i64| (502 - count..=501).rev().collect::<Vec<i64>>();
+    assert_eq!(ids(&world.server.get("/runs")), newest(50));
+    let largest = world.server.get("/runs?limit=500");
+    assert_eq!(ids(&largest), newest(500));
+    let last = world
+        .server
+        .get(&format!("/runs{}", largest.next().unwrap()));
+    assert_eq!((ids(&last), last.next()), (vec![1], None));
+    for limit in ["0", "501", "x", "-1", ""] {
+        let refused = world.server.get(&format!("/runs?limit={limit}"));
+        assert_eq!(refused.status, 400, "{limit}");
+        assert_eq!(refused.refused_fields(), ["query.limit"], "{limit}");
+    }
+}
+
+#[test]
+fn a_cursor_of_another_list_is_refused() {
+    let world = World::new();
+    world.sql(&(run(1, &[]) + &run(1, &[])));
+    let next = world.server.get("/runs?limit=1").next().unwrap();
+    for path in ["/gaps", "/order/o-1", "/notifications"] {
+        let refused = world.server.get(&format!("{path}{next}"));
+        assert_eq!(refused.status, 400, "{path}");
+        assert_eq!(refused.refused_fields(), ["query.cursor"], "{path}");
+    }
+    for cursor in ["", "7", "AQ"] {
+        let refused = world.server.get(&format!("/runs?cursor={cursor}"));
+        assert_eq!(refused.status, 400, "{cursor}");
+        assert_eq!(refused.refused_fields(), ["query.cursor"], "{cursor}");
+    }
 }

@@ -6,6 +6,7 @@ mod client;
 mod commit;
 mod failure;
 mod large;
+mod one_reader;
 mod order;
 mod process;
 mod reset;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::ledger_rows::{drained, partition};
+use crate::ledger_rows::{drained, partition, run};
 use crate::server::World;
 
 fn partitions(world: &World) -> Vec<Value> {
@@ -122,11 +122,60 @@ fn the_id_of_a_topic_is_that_of_its_newest_generation() {
 }
 
 #[test]
-fn topics_take_no_parameter() {
+fn topics_come_in_pages_each_with_all_its_partitions() {
     let world = World::new();
-    let refused = world.server.get("/topics?limit=1");
-    assert_eq!(
-        (refused.status, refused.refused_fields()),
-        (400, vec!["query.limit".to_owned()])
-    );
+    for topic in ["payments", "orders", "ratings"] {
+        for number in [1, 0] {
+            world.sql(&partition(topic, number, 9, &[]));
+        }
+    }
+    let mut path = "/topics?limit=1".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = world.server.get(&path);
+        assert_eq!(page.status, 200, "{page}");
+        for topic in page.json().as_array().unwrap() {
+            let partitions = topic["partitions"].as_array().unwrap();
+            assert_eq!(partitions.len(), 2, "{topic}");
+            seen.push(topic["topic"].as_str().unwrap().to_owned());
+        }
+        let Some(link) = page.header("link") else {
+            break;
+        };
+        let (address, relation) = link.split_once("; ").unwrap();
+        assert_eq!(relation, "rel=\"next\"");
+        let query = address.strip_prefix('<').unwrap().strip_suffix('>');
+        path = format!("/topics{}", query.unwrap());
+        assert!(path.starts_with("/topics?limit=1&cursor="), "{path}");
+    }
+    assert_eq!(seen, ["orders", "payments", "ratings"]);
+    for whole in ["/topics", "/topics?limit=3", "/topics?limit=500"] {
+        let page = world.server.get(whole);
+        assert_eq!(page.json().as_array().unwrap().len(), 3);
+        assert_eq!(page.header("link"), None, "{whole}");
+    }
+}
+
+#[test]
+fn what_is_no_page_of_topics_is_refused() {
+    let world = World::new();
+    world.sql(&run(2, &[]));
+    world.sql(&run(1, &[]));
+    let runs = world.server.get("/runs?limit=1");
+    let link = runs.header("link").unwrap();
+    let cursor = link.split(['=', '>']).nth(2).unwrap();
+    for (query, field) in [
+        ("limit=0".to_owned(), "query.limit"),
+        ("limit=501".to_owned(), "query.limit"),
+        ("cursor=x".to_owned(), "query.cursor"),
+        (format!("cursor={cursor}"), "query.cursor"),
+        ("offset=1".to_owned(), "query.offset"),
+    ] {
+        let refused = world.server.get(&format!("/topics?{query}"));
+        assert_eq!(
+            (refused.status, refused.refused_fields()),
+            (400, vec![field.to_owned()]),
+            "{query}"
+        );
+    }
 }

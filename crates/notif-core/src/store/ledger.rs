@@ -11,7 +11,7 @@ use super::status::{
 use super::{Read, StoreError, read};
 use crate::freshness::recorded_through;
 use crate::health::GOOD_ENDS;
-use crate::ledger::{Ledger, LedgerPage, LedgerQuery};
+use crate::ledger::{Ledger, LedgerPage, LedgerQuery, TopicCursor, TopicQuery};
 use crate::offset::LastConsumed;
 use crate::standing::Standing;
 
@@ -45,6 +45,46 @@ pub fn partition_list() -> Result<Read<Vec<WatchedPartition>>, StoreError> {
         "SELECT clock_timestamp() AS now, {PARTITION_COLUMNS} FROM kafka_offsets \
          WHERE retired_at IS NULL ORDER BY topic, partition LIMIT 200000"
     )))
+}
+
+/// A page of what is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPage {
+    /// Every watched partition of its topics, by topic and number.
+    pub partitions: Vec<WatchedPartition>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<TopicCursor>,
+}
+
+impl TopicPage {
+    /// Of the partitions of one topic more than `limit`, the page.
+    fn of(mut partitions: Vec<WatchedPartition>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let topics = partitions.chunk_by(|one, next| one.partition.topic == next.partition.topic);
+        let lengths: Vec<usize> = topics.map(<[_]>::len).collect();
+        let more = lengths.len() > limit;
+        partitions.truncate(lengths.iter().take(limit).sum());
+        let end = partitions.last().filter(|_| more);
+        let next = end.map(|last| TopicCursor::behind(&last.partition.topic));
+        Self { partitions, next }
+    }
+}
+
+/// A page of what is watched, by topic.
+pub fn topic_page(query: TopicQuery) -> Result<Read<TopicPage>, StoreError> {
+    let TopicQuery { limit, after } = query;
+    let rows = read::all(
+        &diesel::sql_query(format!(
+            "WITH page AS (SELECT DISTINCT topic FROM kafka_offsets \
+             WHERE retired_at IS NULL AND topic > $1 ORDER BY topic LIMIT $2) \
+             SELECT clock_timestamp() AS now, {PARTITION_COLUMNS} FROM kafka_offsets \
+             WHERE retired_at IS NULL AND topic IN (SELECT topic FROM page) \
+             ORDER BY topic, partition LIMIT 200000"
+        ))
+        .bind::<Text, _>(after.unwrap_or_default())
+        .bind::<BigInt, _>(i64::from(limit).saturating_add(1)),
+    )?;
+    Ok(rows.and_then(move |rows| Ok(TopicPage::of(rows, limit))))
 }
 
 #[derive(QueryableByName)]

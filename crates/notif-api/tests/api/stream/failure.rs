@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use notif_api::StreamOptions;
 use notif_testbed::{Postgres, PostgresOptions, wait_until};
 
 use super::client::Stream;
@@ -65,6 +66,13 @@ fn without_a_database_a_first_stream_is_503_and_the_next_one_works_once_it_is_th
         Stream::ask(server.address(), "", &[]).status == 200
     })
     .unwrap();
+}
+
+#[test]
+fn a_sign_of_life_comes_every_15_s() {
+    // the others have signs that come sooner: no test waits for these
+    let every = StreamOptions::default().keep_alive;
+    assert_eq!(every, Duration::from_secs(15));
 }
 
 /// A proxy that closes a connection over which no answer came for a second.

@@ -50,11 +50,18 @@ fn only_what_the_filter_shows_is_sent() {
     let queries = [
         ("?customerId=c-1", vec![1, 3]),
         ("?orderId=o-1", vec![1]),
+        ("?runnerId=r-1", vec![2]),
+        ("?correlationId=x-1", vec![1, 2]),
+        ("?service=runner-service", vec![2, 3]),
         ("?eventType=order.*", vec![1, 2]),
         ("?eventType=order.created&eventType=runner.left", vec![1, 3]),
         ("?status=redacted", vec![2]),
         ("?topic=other", vec![3]),
         ("?customerId=c-1&topic=other", vec![3]),
+        (
+            "?runnerId=r-1&correlationId=x-1&service=runner-service",
+            vec![2],
+        ),
         (
             "?since=2026-01-05T10:00:02Z&until=2026-01-05T10:00:03Z",
             vec![2],
@@ -68,18 +75,36 @@ fn only_what_the_filter_shows_is_sent() {
     let rows = [
         Row::new(1)
             .text("customer_id", "c-1")
-            .text("order_id", "o-1"),
+            .text("order_id", "o-1")
+            .text("correlation_id", "x-1"),
         Row::new(2)
             .text("status", "redacted")
+            .text("runner_id", "r-1")
+            .text("correlation_id", "x-1")
+            .text("source_service", "runner-service")
             .text("event_type", "order.paid"),
         Row::new(3)
             .text("customer_id", "c-1")
+            .text("runner_id", "r-2")
+            .text("correlation_id", "x-2")
             .text("event_type", "runner.left")
+            .text("source_service", "runner-service")
             .text("source_topic", "other"),
+        // every filter shows it: what came before it was all that came
+        Row::new(4)
+            .text("customer_id", "c-1")
+            .text("order_id", "o-1")
+            .text("runner_id", "r-1")
+            .text("correlation_id", "x-1")
+            .text("status", "redacted")
+            .text("source_service", "runner-service")
+            .text("source_topic", "other")
+            .sql("occurred_at", "'2026-01-05T10:00:02.5Z'"),
     ];
     commit(&world.database, &rows);
     for ((query, numbers), stream) in queries.iter().zip(&mut streams) {
-        assert_eq!(&stream.numbers(numbers.len()), numbers, "{query}");
+        let expected = [&numbers[..], &[4]].concat();
+        assert_eq!(stream.numbers(expected.len()), expected, "{query}");
     }
 }
 
