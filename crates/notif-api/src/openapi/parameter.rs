@@ -96,6 +96,17 @@ pub(crate) struct Page {
     cursor: Option<String>,
 }
 
+/// A page of a ledger that goes on behind its `Link`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(crate) struct LedgerPage {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, example = 50)]
+    limit: Option<i32>,
+    /// Where the page begins: taken from `Link`, as it stands, with the rest of that address.
+    cursor: Option<String>,
+}
+
 /// A page of a feed, which may also be asked for by its place.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]

@@ -20,7 +20,7 @@ use crate::view;
     operation_id = "listGaps",
     summary = "What is known to be missing",
     description = "The ledger of losses, newest first, 50 where no `limit` is given.",
-    params(parameter::Page),
+    params(parameter::LedgerPage),
     responses(
         (status = 200, description = "A page of it", body = Vec<schema::Gap>),
     ),

@@ -20,7 +20,7 @@ use crate::view;
     operation_id = "listRuns",
     summary = "The runs of the poller",
     description = "Newest first, 50 where no `limit` is given; they are kept for 30 days.",
-    params(parameter::Page),
+    params(parameter::LedgerPage),
     responses(
         (status = 200, description = "A page of them", body = Vec<schema::Run>),
     ),

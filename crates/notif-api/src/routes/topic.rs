@@ -20,7 +20,7 @@ use crate::view;
     operation_id = "listTopics",
     summary = "What is watched, and how far it is recorded",
     description = "The topics by name, each with all its partitions; 500 topics where no `limit` is given.",
-    params(parameter::Page),
+    params(parameter::LedgerPage),
     responses(
         (status = 200, description = "A page of them", body = Vec<schema::Topic>),
     ),

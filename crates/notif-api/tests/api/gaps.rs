@@ -87,7 +87,7 @@ fn a_page_has_50_gaps_where_nothing_is_said_and_500_at_most() {
 }
 
 #[test]
-fn a_cursor_of_another_list_is_refused() {
+fn a_cursor_of_another_list_is_no_place_among_gaps() {
     let world = World::new();
     world.sql(&(0..3).map(|_| gap("retention")).collect::<String>());
     let next = world.server.get("/gaps?limit=1").next().unwrap();

@@ -116,7 +116,7 @@ fn the_link_to_the_next_page_is_relative_and_keeps_the_limit() {
 }
 
 #[test]
-fn a_page_ends_at_8_mib_of_events() {
+fn a_page_of_an_order_ends_at_8_mib_of_events() {
     let world = World::new();
     let rows = [3, 3, 3, 9, 1, 1].into_iter().zip(1..);
     let rows: Vec<_> = rows

@@ -40,6 +40,13 @@ fn every_promise_of_the_page_has_a_test_that_exists() {
         let missing = named.iter().filter(|name| !tests.contains(**name));
         wrong.extend(missing.map(|name| format!("{promise}: {name} is not in the sources")));
     }
+    let code = PAGE.split('`').skip(1).step_by(2);
+    let named = code.filter(|word| word.matches('_').count() > 2);
+    wrong.extend(
+        named
+            .filter(|name| !tests.contains(*name))
+            .map(str::to_owned),
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -80,7 +80,7 @@ fn a_page_has_50_runs_where_nothing_is_said_and_500_at_most() {
 }
 
 #[test]
-fn a_cursor_of_another_list_is_refused() {
+fn a_cursor_of_another_list_is_no_place_among_runs() {
     let world = World::new();
     world.sql(&(run(1, &[]) + &run(1, &[])));
     let next = world.server.get("/runs?limit=1").next().unwrap();

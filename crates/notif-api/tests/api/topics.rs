@@ -124,11 +124,14 @@ fn the_id_of_a_topic_is_that_of_its_newest_generation() {
 #[test]
 fn topics_come_in_pages_each_with_all_its_partitions() {
     let world = World::new();
-    for topic in ["payments", "orders", "ratings"] {
-        for number in [1, 0] {
+    // in the order of their bytes, whatever the language of the database
+    let topics = ["Ratings", "orders", "orders.v2", "payments"];
+    for (count, topic) in topics.iter().enumerate().rev() {
+        for number in 0..=i32::try_from(count).unwrap() {
             world.sql(&partition(topic, number, 9, &[]));
         }
     }
+    world.sql(&partition("old", 0, 9, &[("retired_at", "now()")]));
     let mut path = "/topics?limit=1".to_owned();
     let mut seen = Vec::new();
     loop {
@@ -136,7 +139,7 @@ fn topics_come_in_pages_each_with_all_its_partitions() {
         assert_eq!(page.status, 200, "{page}");
         for topic in page.json().as_array().unwrap() {
             let partitions = topic["partitions"].as_array().unwrap();
-            assert_eq!(partitions.len(), 2, "{topic}");
+            assert_eq!(partitions.len(), seen.len() + 1, "{topic}");
             seen.push(topic["topic"].as_str().unwrap().to_owned());
         }
         let Some(link) = page.header("link") else {
@@ -148,10 +151,10 @@ fn topics_come_in_pages_each_with_all_its_partitions() {
         path = format!("/topics{}", query.unwrap());
         assert!(path.starts_with("/topics?limit=1&cursor="), "{path}");
     }
-    assert_eq!(seen, ["orders", "payments", "ratings"]);
-    for whole in ["/topics", "/topics?limit=3", "/topics?limit=500"] {
+    assert_eq!(seen, topics);
+    for whole in ["/topics", "/topics?limit=4", "/topics?limit=500"] {
         let page = world.server.get(whole);
-        assert_eq!(page.json().as_array().unwrap().len(), 3);
+        assert_eq!(page.json().as_array().unwrap().len(), 4);
         assert_eq!(page.header("link"), None, "{whole}");
     }
 }

@@ -18,6 +18,9 @@ use crate::standing::Standing;
 #[cfg(test)]
 mod plan_tests;
 
+/// How many partitions are read at most: more than a Kafka cluster can have.
+const PARTITIONS_MAX: usize = 200_000;
+
 /// A watched partition, and the instant at which it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct WatchedPartition {
@@ -39,11 +42,11 @@ impl WatchedPartition {
     }
 }
 
-/// Every watched partition, by topic and number. More than a Kafka cluster can have are cut off.
+/// Every watched partition, by topic and number.
 pub fn partition_list() -> Result<Read<Vec<WatchedPartition>>, StoreError> {
     read::all(&diesel::sql_query(format!(
         "SELECT clock_timestamp() AS now, {PARTITION_COLUMNS} FROM kafka_offsets \
-         WHERE retired_at IS NULL ORDER BY topic, partition LIMIT 200000"
+         WHERE retired_at IS NULL ORDER BY topic, partition LIMIT {PARTITIONS_MAX}"
     )))
 }
 
@@ -62,8 +65,12 @@ impl TopicPage {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let topics = partitions.chunk_by(|one, next| one.partition.topic == next.partition.topic);
         let lengths: Vec<usize> = topics.map(<[_]>::len).collect();
-        let more = lengths.len() > limit;
-        partitions.truncate(lengths.iter().take(limit).sum());
+        // the last one may lack some then
+        let is_cut = partitions.len() >= PARTITIONS_MAX && lengths.len() > 1;
+        let whole = lengths.len().saturating_sub(usize::from(is_cut));
+        let kept = whole.min(limit);
+        let more = lengths.len() > kept;
+        partitions.truncate(lengths.iter().take(kept).sum());
         let end = partitions.last().filter(|_| more);
         let next = end.map(|last| TopicCursor::behind(&last.partition.topic));
         Self { partitions, next }
@@ -79,7 +86,7 @@ pub fn topic_page(query: TopicQuery) -> Result<Read<TopicPage>, StoreError> {
              WHERE retired_at IS NULL AND topic > $1 ORDER BY topic LIMIT $2) \
              SELECT clock_timestamp() AS now, {PARTITION_COLUMNS} FROM kafka_offsets \
              WHERE retired_at IS NULL AND topic IN (SELECT topic FROM page) \
-             ORDER BY topic, partition LIMIT 200000"
+             ORDER BY topic, partition LIMIT {PARTITIONS_MAX}"
         ))
         .bind::<Text, _>(after.unwrap_or_default())
         .bind::<BigInt, _>(i64::from(limit).saturating_add(1)),

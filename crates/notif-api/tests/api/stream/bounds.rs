@@ -7,7 +7,7 @@ use notif_testbed::wait_until;
 use socket2::{Domain, Socket, Type};
 
 use super::client::Stream;
-use super::commit::{commit, commit_numbers};
+use super::commit::commit;
 use super::{often, world};
 use crate::rows::Row;
 use crate::server::World;
@@ -134,32 +134,4 @@ fn what_waits_for_all_together_is_bounded() {
     })
     .unwrap();
     drop(slow);
-}
-
-#[test]
-fn the_tail_asks_nothing_while_nobody_follows() {
-    let world = world();
-    let looked = || {
-        world.sql(
-            "SELECT max(query_start) FROM pg_stat_activity WHERE application_name = 'notif-api' \
-             AND query LIKE '%\"batches\"%' AND datname = current_database()",
-        )
-    };
-    assert_eq!(looked(), "");
-    let mut stream = Stream::open(world.server.address(), "");
-    let first = looked();
-    wait_until("looks", LIMIT, || looked() != first).unwrap();
-    commit_numbers(&world.database, [1]);
-    stream.numbers(1);
-    drop(stream);
-    // the last look is over once there is no further one for ten times as long as between two
-    wait_until("no more looks", LIMIT, || {
-        let before = looked();
-        std::thread::sleep(Duration::from_millis(200));
-        looked() == before
-    })
-    .unwrap();
-    let before = looked();
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(looked(), before);
 }
