@@ -78,15 +78,9 @@ impl LedgerCursor {
 
     /// The number in a cursor that was made for `ledger`.
     pub fn parse(text: &str, ledger: Ledger) -> Result<i64, CursorError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_not_base64| CursorError::Unknown)?;
-        let (head, place) = bytes
-            .split_first_chunk::<9>()
-            .filter(|(head, _)| head.first() == Some(&VERSION))
-            .ok_or(CursorError::Unknown)?;
+        let (head, place) = split_cursor(text)?;
         let place = place.try_into().map_err(|_length| CursorError::Unknown)?;
-        if *head == ledger.cursor_head() {
+        if head == ledger.cursor_head() {
             Ok(i64::from_be_bytes(place))
         } else {
             Err(CursorError::OtherList)
@@ -118,6 +112,18 @@ fn cursor_head(list: &str) -> [u8; 9] {
     head
 }
 
+/// How a cursor begins, and the place behind that.
+fn split_cursor(text: &str) -> Result<([u8; 9], Vec<u8>), CursorError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_not_base64| CursorError::Unknown)?;
+    let (head, place) = bytes
+        .split_first_chunk::<9>()
+        .filter(|(head, _)| head.first() == Some(&VERSION))
+        .ok_or(CursorError::Unknown)?;
+    Ok((*head, place.to_vec()))
+}
+
 /// How many topics a page has where no limit is given.
 pub const TOPICS_DEFAULT: u32 = 500;
 /// How long the name of a topic may be, bytes. Kafka's own limit.
@@ -145,21 +151,15 @@ impl TopicCursor {
 
     /// The topic in a cursor.
     pub fn parse(text: &str) -> Result<String, CursorError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_not_base64| CursorError::Unknown)?;
-        let (head, topic) = bytes
-            .split_first_chunk::<9>()
-            .filter(|(head, _)| head.first() == Some(&VERSION))
-            .ok_or(CursorError::Unknown)?;
-        if *head != Self::head() {
+        let (head, topic) = split_cursor(text)?;
+        if head != Self::head() {
             return Err(CursorError::OtherList);
         }
-        let topic = std::str::from_utf8(topic).map_err(|_not_utf8| CursorError::Unknown)?;
+        let topic = String::from_utf8(topic).map_err(|_not_utf8| CursorError::Unknown)?;
         if topic.is_empty() || topic.len() > TOPIC_NAME_MAX || topic.contains('\0') {
             return Err(CursorError::Unknown);
         }
-        Ok(topic.to_owned())
+        Ok(topic)
     }
 
     fn head() -> [u8; 9] {

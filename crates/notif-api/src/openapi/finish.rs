@@ -3,6 +3,7 @@
 
 use utoipa::Modify;
 use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{
@@ -81,6 +82,7 @@ fn finish(operation: &mut Operation) {
             if is_list {
                 add_headers(response, LISTED);
             }
+            add_links(response, operation.operation_id.as_deref());
         } else {
             describe_problem(response);
             if is_recorded && status == "404" {
@@ -153,6 +155,77 @@ const RETRY: &[Told] = &[(
     "Retry-After",
     "Seconds after which another attempt makes sense.",
 )];
+
+/// Where the replies of an operation lead: from, to, and where they have the parameter.
+const LINKS: &[(&str, Way, &str)] = &[
+    (
+        "listOrder",
+        NOTIFICATION,
+        "$response.body#/0/notificationId",
+    ),
+    ("listOrder", TIMELINE, "$request.path.orderId"),
+    (
+        "getLatestOfOrder",
+        NOTIFICATION,
+        "$response.body#/notificationId",
+    ),
+    ("getLatestOfOrder", TIMELINE, "$request.path.orderId"),
+    (
+        "getTimeline",
+        NOTIFICATION,
+        "$response.body#/events/0/notificationId",
+    ),
+    (
+        "listOfCustomer",
+        NOTIFICATION,
+        "$response.body#/0/notificationId",
+    ),
+    (
+        "listOfRunner",
+        NOTIFICATION,
+        "$response.body#/0/notificationId",
+    ),
+    (
+        "listCorrelation",
+        NOTIFICATION,
+        "$response.body#/0/notificationId",
+    ),
+    (
+        "listNotifications",
+        NOTIFICATION,
+        "$response.body#/0/notificationId",
+    ),
+    ("getNotification", RAW, "$request.path.notificationId"),
+    ("getRecord", RAW, "$response.body#/notificationId"),
+    (
+        "sendNotification",
+        NOTIFICATION,
+        "$response.body#/notificationId",
+    ),
+    ("sendNotification", ORDER, "$response.body#/orderId"),
+];
+
+/// A name for where it leads, the operation there, and its parameter.
+type Way = (&'static str, &'static str, &'static str);
+
+const NOTIFICATION: Way = ("notification", "getNotification", "notificationId");
+const RAW: Way = ("raw", "getRaw", "notificationId");
+const TIMELINE: Way = ("timeline", "getTimeline", "orderId");
+const ORDER: Way = ("order", "getLatestOfOrder", "orderId");
+
+fn add_links(response: &mut Response, operation_id: Option<&str>) {
+    let from_here = LINKS
+        .iter()
+        .filter(|(from, ..)| Some(*from) == operation_id);
+    for (_, (name, to, parameter), value) in from_here {
+        let link = Link::builder()
+            .operation_id(*to)
+            .parameter(*parameter, *value);
+        response
+            .links
+            .insert((*name).to_owned(), link.build().into());
+    }
+}
 
 fn add_headers(response: &mut Response, headers: &[Told]) {
     for (name, description) in headers {

@@ -21,17 +21,7 @@ use crate::request::path;
     description = "Its notifications, oldest first. Without `limit` the first 500.",
     params(parameter::CorrelationId, parameter::Page),
     responses(
-        (
-            status = 200,
-            description = "A page of them; empty where nothing has the id",
-            body = Vec<schema::Notification>,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/0/notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "A page of them; empty where nothing has the id", body = Vec<schema::Notification>),
     ),
 )]
 pub(super) async fn story(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {

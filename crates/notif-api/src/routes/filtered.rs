@@ -26,17 +26,7 @@ use crate::view;
     description = "Newest first, 50 where no `limit` is given. A page ends after looking at 100,000 rows: it may be short, or empty, and yet have a next one.",
     params(parameter::Filters, parameter::Page),
     responses(
-        (
-            status = 200,
-            description = "A page of them",
-            body = Vec<schema::Notification>,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/0/notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "A page of them", body = Vec<schema::Notification>),
     ),
 )]
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {

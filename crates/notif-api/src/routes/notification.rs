@@ -24,17 +24,7 @@ use crate::view;
     description = "With all that is known of it.",
     params(parameter::NotificationId),
     responses(
-        (
-            status = 200,
-            description = "The notification",
-            body = schema::NotificationDetail,
-            links(
-                ("raw" = (
-                    operation_id = "getRaw",
-                    parameters(("notificationId" = "$request.path.notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "The notification", body = schema::NotificationDetail),
         (status = 404, description = "There is none with this id"),
     ),
 )]

@@ -23,21 +23,7 @@ use crate::view;
     description = "Its notifications, oldest first. Without `limit` all of them, at most 10,000.",
     params(parameter::OrderId, parameter::Page),
     responses(
-        (
-            status = 200,
-            description = "A page of them; empty where nothing names the order",
-            body = Vec<schema::Notification>,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/0/notificationId")),
-                )),
-                ("timeline" = (
-                    operation_id = "getTimeline",
-                    parameters(("orderId" = "$request.path.orderId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "A page of them; empty where nothing names the order", body = Vec<schema::Notification>),
     ),
 )]
 pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
@@ -55,21 +41,7 @@ pub(super) async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpRes
     description = "Its newest notification.",
     params(parameter::OrderId),
     responses(
-        (
-            status = 200,
-            description = "The newest",
-            body = schema::Notification,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/notificationId")),
-                )),
-                ("timeline" = (
-                    operation_id = "getTimeline",
-                    parameters(("orderId" = "$request.path.orderId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "The newest", body = schema::Notification),
         (status = 404, description = "Nothing names the order"),
     ),
 )]

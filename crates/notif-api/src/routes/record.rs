@@ -24,17 +24,7 @@ use crate::view;
     description = "The notification that was made of it, with all that is known of it.",
     params(parameter::Position, parameter::Generation),
     responses(
-        (
-            status = 200,
-            description = "The notification",
-            body = schema::NotificationDetail,
-            links(
-                ("raw" = (
-                    operation_id = "getRaw",
-                    parameters(("notificationId" = "$response.body#/notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "The notification", body = schema::NotificationDetail),
         (status = 404, description = "It is not recorded"),
     ),
 )]

@@ -20,17 +20,7 @@ use crate::request::path;
     description = "Newest first.",
     params(parameter::RunnerId, parameter::FeedPage),
     responses(
-        (
-            status = 200,
-            description = "A page of them; empty where nothing names the runner",
-            body = Vec<schema::Notification>,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/0/notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "A page of them; empty where nothing names the runner", body = Vec<schema::Notification>),
     ),
 )]
 pub(super) async fn feed(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {

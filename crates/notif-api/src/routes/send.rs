@@ -43,16 +43,6 @@ const IDEMPOTENCY_REPLAY: HeaderName = HeaderName::from_static("idempotency-repl
                 ("Location" = String, description = "Where it is, `/notifications/{notificationId}`"),
                 ("Idempotency-Replay" = String, description = "`true` where the same request was answered so before"),
             ),
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/notificationId")),
-                )),
-                ("order" = (
-                    operation_id = "getLatestOfOrder",
-                    parameters(("orderId" = "$response.body#/orderId")),
-                )),
-            ),
         ),
         (status = 408, description = "The body did not arrive in time"),
         (status = 409, description = "A request with this key is under way"),

@@ -23,17 +23,7 @@ use crate::view;
     description = "The order's notifications, and those of other services that share a correlation id with them, oldest first, at most 2,000. A correlation id that leads to other orders too brings nothing, and is named.",
     params(parameter::OrderId),
     responses(
-        (
-            status = 200,
-            description = "The story; without events where nothing names the order",
-            body = schema::Timeline,
-            links(
-                ("notification" = (
-                    operation_id = "getNotification",
-                    parameters(("notificationId" = "$response.body#/events/0/notificationId")),
-                )),
-            ),
-        ),
+        (status = 200, description = "The story; without events where nothing names the order", body = schema::Timeline),
     ),
 )]
 pub(super) async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
